@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import type { CallName, Connection } from '../connection.ts';
+import type { CallContext, DriverHold, DriverLock, LockRequest, StoredPair } from '../driver.ts';
+import { KvError } from '../error.ts';
+import { KeyWatcher } from '../watch/key-watcher.ts';
+import { sharedLife } from '../watch/shared-watch.ts';
+
+/**
+ * The fair lock for every driver without one of its own. Who wants the lock creates an entry below `<key>/.lock/`, bound
+ * to its session. The entry with the smallest `createRevision` holds the lock; each other one waits for the entry just
+ * before its own to go, so that a release wakes one waiter. `createRevision` is the fencing token.
+ */
+export class QueueLock implements DriverLock {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async acquire(
+    request: LockRequest,
+    { signal, timeout }: { readonly signal: AbortSignal; readonly timeout: number },
+  ): Promise<DriverHold | undefined> {
+    const name: CallName = { operation: 'lock', key: request.key, storedKey: request.key, write: true };
+    const entryKey = `${queueOf(request.key)}/${randomBytes(8).toString('hex')}`;
+    const entry = await this.#connection.run(name, { signal, timeout }, (driver, call) =>
+      driver.atomicPut(entryKey, request.value, null, { session: request.session }, call),
+    );
+    for (;;) {
+      const queue = await this.#queue(request.key, signal, timeout);
+      const place = queue.findIndex(({ key }) => key === entryKey);
+      if (place === -1) {
+        throw new KvError('KV_SESSION_LOST', 'the session ended while the lock was waited for', {
+          outcome: 'not-applied',
+        });
+      }
+      if (place === 0) return this.#hold(entry);
+      if (!request.wait) return undefined;
+      await this.#gone(queue[place - 1] as StoredPair, signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  async holder(
+    key: string,
+    call: CallContext,
+  ): Promise<{ readonly value: Uint8Array; readonly token: bigint } | undefined> {
+    const [first] = await this.#entries(key, call);
+    return first === undefined ? undefined : { value: first.value, token: first.createRevision };
+  }
+
+  async #queue(key: string, signal: AbortSignal, timeout: number): Promise<StoredPair[]> {
+    const name: CallName = { operation: 'lock', key, storedKey: key, write: false };
+    for (;;) {
+      try {
+        return await this.#connection.run(name, { signal, timeout }, (_, call) => this.#entries(key, call));
+      } catch (error) {
+        // A server that is away is a reason to wait on: the end of the session, which aborts the signal, ends the wait.
+        if (signal.aborted || !KvError.is(error) || !error.retryable) throw error;
+      }
+    }
+  }
+
+  async #entries(key: string, call: CallContext): Promise<StoredPair[]> {
+    const entries: StoredPair[] = [];
+    let cursor: unknown;
+    do {
+      const after = entries.at(-1)?.key;
+      const page = await this.#connection.driver.list(
+        queueOf(key),
+        {
+          recursive: false,
+          consistency: 'linearizable',
+          ...(cursor === undefined ? {} : { cursor }),
+          ...(after === undefined ? {} : { after }),
+        },
+        call,
+      );
+      entries.push(...page.items);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return entries.sort((a, b) => (a.createRevision < b.createRevision ? -1 : 1));
+  }
+
+  /** Resolves when the entry is gone, or the signal has aborted. */
+  async #gone(entry: StoredPair, ...signals: AbortSignal[]): Promise<void> {
+    const watcher = new KeyWatcher(
+      entry.key,
+      (pair) => pair,
+      sharedLife(this.#connection, { key: entry.key }, signals),
+    );
+    try {
+      for (;;) {
+        const { done, value } = await watcher.next();
+        if (done || value?.createRevision !== entry.createRevision) return;
+      }
+    } finally {
+      await watcher.return();
+    }
+  }
+
+  #hold(entry: StoredPair): DriverHold {
+    const over = new AbortController();
+    const gone = this.#gone(entry, over.signal, this.#connection.closing.signal);
+    return {
+      token: entry.createRevision,
+      condition: { key: entry.key, revision: entry.revision },
+      lost: gone.then(
+        () => (over.signal.aborted || this.#connection.closing.signal.aborted ? never : undefined),
+        // A watch that cannot go on says nothing about the lock; the session still guards it.
+        () => never,
+      ),
+      release: async (call) => {
+        over.abort();
+        await this.#connection.driver.delete(entry.key, call);
+      },
+    };
+  }
+}
+
+const never = new Promise<never>(() => {});
+
+function queueOf(key: string): string {
+  return `${key}/.lock`;
+}

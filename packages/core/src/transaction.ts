@@ -1,0 +1,78 @@
+import type { StoredCondition, StoredOperation } from './driver.ts';
+import { KvError } from './error.ts';
+import { type LifetimeOptions, lifetimeOf } from './lifetime.ts';
+import type { KVPair, Revision } from './pair.ts';
+import type { EncodedValue, View } from './view.ts';
+
+/** What must hold for a transaction to be applied. A pair that was read is a condition: that it has not changed. */
+export type Condition =
+  | { readonly key: string; readonly revision: Revision }
+  | { readonly key: string; readonly exists: boolean };
+
+export type Operation<In> =
+  | ({ readonly type: 'put'; readonly key: string; readonly value: In } & LifetimeOptions)
+  | { readonly type: 'delete'; readonly key: string };
+
+/** `then` is applied in one step if every condition of `if` holds, else nothing is. */
+export interface TransactionRequest<In> {
+  /** Default: no condition. */
+  readonly if?: readonly Condition[];
+  /** One operation a key at most. */
+  readonly then: readonly Operation<In>[];
+}
+
+export type TransactionResult<Value> =
+  | {
+      readonly committed: true;
+      /** For each operation, in order: the new pair of a put, `undefined` for a delete. */
+      readonly pairs: readonly (KVPair<Value> | undefined)[];
+    }
+  | { readonly committed: false };
+
+/**
+ * A transaction as a driver wants it, and the values that its puts will have.
+ *
+ * @throws {KvError} `KV_UNSUPPORTED`, `KV_INVALID_ARGUMENT`, and what the parts throw.
+ */
+export function storedTransaction<Out, In>(
+  view: View<Out, In>,
+  request: TransactionRequest<In>,
+): {
+  readonly conditions: readonly StoredCondition[];
+  readonly operations: readonly StoredOperation[];
+  readonly values: readonly (EncodedValue<Out> | undefined)[];
+} {
+  const limit = view.connection.driver.capabilities.transaction;
+  if (!limit) throw new KvError('KV_UNSUPPORTED', 'this backend has no transactions');
+  const conditions: StoredCondition[] = (request.if ?? []).map((condition) => {
+    const key = view.call('transaction', condition.key, true).storedKey;
+    return 'revision' in condition ? { key, revision: condition.revision } : { key, exists: condition.exists };
+  });
+  const values: (EncodedValue<Out> | undefined)[] = [];
+  const operations = request.then.map((operation): StoredOperation => {
+    const key = view.call('transaction', operation.key, true).storedKey;
+    if (operation.type === 'delete') {
+      values.push(undefined);
+      return { type: 'delete', key };
+    }
+    const encoded = view.encode(operation.value);
+    values.push(encoded);
+    return { type: 'put', key, value: encoded.bytes, lifetime: lifetimeOf(operation, view.connection) };
+  });
+  if (operations.length === 0) throw invalid('`then` has no operation');
+  if (conditions.length + operations.length > limit.maxOperations) {
+    throw invalid(
+      `${conditions.length} conditions and ${operations.length} operations are more than the limit of ${limit.maxOperations}`,
+    );
+  }
+  const keys = new Set<string>();
+  for (const { key } of operations) {
+    if (keys.has(key)) throw invalid(`two operations on the key ${JSON.stringify(view.keyOf(key))}`);
+    keys.add(key);
+  }
+  return { conditions, operations, values };
+}
+
+function invalid(detail: string): KvError {
+  return new KvError('KV_INVALID_ARGUMENT', detail);
+}
