@@ -1,9 +1,9 @@
 import { backoff } from './backoff.ts';
 import { Call, type CallOptions, settle } from './call.ts';
 import type { Awaitable, CallContext, Driver } from './driver.ts';
+import { checkDuration } from './duration.ts';
 import { KvError } from './error.ts';
 import { sleep } from './sleep.ts';
-import { checkTimeout } from './timeout.ts';
 import { type CallTrace, callChannel, type StatusTrace, statusChannel } from './tracing.ts';
 import type { SharedWatch } from './watch/shared-watch.ts';
 
@@ -155,7 +155,7 @@ export class Connection {
 
   timeoutOf(name: CallName, { timeout = this.timeout }: CallOptions): number {
     try {
-      return checkTimeout(timeout);
+      return checkDuration('timeout', timeout);
     } catch (error) {
       throw this.tell(error, name);
     }
@@ -209,6 +209,7 @@ export class Connection {
     // Even the first step waits, so that every call made before this one has been registered.
     await null;
     this.closing.abort(closedError());
+    for (const watch of [...this.watches.values()]) watch.close();
     await Promise.allSettled([...this.#open].map((part) => part.close()));
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
     this.#setStatus('closed');

@@ -1,6 +1,7 @@
 import type { Capabilities, DurationLimits } from './capabilities.ts';
 import type { Connection } from './connection.ts';
 import type { Lifetime } from './driver.ts';
+import { checkDuration } from './duration.ts';
 import { KvError } from './error.ts';
 import { Session } from './session.ts';
 
@@ -24,7 +25,7 @@ export function lifetimeOf({ ttl, session }: LifetimeOptions, connection: Connec
     throw invalid('`ttl` and `session` exclude each other: a key ends with one of them');
   }
   if (session !== undefined) return { session: Session.stored(session, connection) };
-  return { ttl: durationWithin(ttl as number, 'ttl', ttlLimits(connection.driver.capabilities)) };
+  return { ttl: effectiveTtl(ttl as number, ttlLimits(connection.driver.capabilities)) };
 }
 
 function ttlLimits({ ttl }: Capabilities): DurationLimits {
@@ -34,12 +35,9 @@ function ttlLimits({ ttl }: Capabilities): DurationLimits {
   });
 }
 
-/** `duration` rounded up to the minimum. */
-export function durationWithin(duration: number, name: string, { minMs, maxMs }: DurationLimits): number {
-  if (!(duration > 0 && duration <= maxMs)) {
-    throw invalid(`\`${name}\` must be more than 0 and at most ${maxMs} ms, not ${duration}`);
-  }
-  return Math.max(minMs, Math.ceil(duration));
+/** `ttl` rounded up to the minimum. */
+export function effectiveTtl(ttl: number, { minMs, maxMs }: DurationLimits): number {
+  return Math.max(minMs, Math.ceil(checkDuration('ttl', ttl, maxMs)));
 }
 
 function invalid(detail: string): KvError {

@@ -44,12 +44,8 @@ export async function listAll<Item extends string | StoredPair>(
   fetch: (driver: Driver, request: ListRequest, call: CallContext) => Awaitable<ListPage<Item>>,
 ): Promise<Item[]> {
   const { limit } = options;
-  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
-    throw invalid(`\`limit\` must be a whole number from 1, not ${limit}`);
-  }
   const items: Item[] = [];
   let request = firstRequest(view, name, options);
-  if (limit !== undefined) request = { ...request, limit };
   for (;;) {
     const page = await view.connection.run(name, options, (driver, call) => fetch(driver, request, call));
     for (const item of page.items) items.push(item);
@@ -78,11 +74,19 @@ export async function* scanPages<Out>(
   }
 }
 
-function firstRequest(view: View<unknown, never>, name: KeyedCall, options: ScanOptions): ListRequest {
-  const { recursive = true, after } = options;
-  const request = { recursive, consistency: consistencyOf(options) };
-  if (after === undefined) return request;
-  return { ...request, after: view.call(name.operation, after, false).storedKey };
+function firstRequest(view: View<unknown, never>, name: KeyedCall, options: ListOptions): ListRequest {
+  const { recursive = true, after, limit } = options;
+  return {
+    recursive,
+    consistency: view.within(name, () => consistencyOf(options)),
+    ...(after === undefined ? {} : { after: view.call(name.operation, after, false).storedKey }),
+    ...(limit === undefined ? {} : { limit: view.within(name, () => checkLimit(limit)) }),
+  };
+}
+
+function checkLimit(limit: number): number {
+  if (Number.isInteger(limit) && limit > 0) return limit;
+  throw invalid(`\`limit\` must be a whole number from 1, not ${limit}`);
 }
 
 function nextRequest(request: ListRequest, page: ListPage<string | StoredPair>): ListRequest {

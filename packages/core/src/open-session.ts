@@ -1,5 +1,5 @@
 import type { CallName, Connection } from './connection.ts';
-import { durationWithin } from './lifetime.ts';
+import { effectiveTtl } from './lifetime.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 const defaultTtl = 15_000;
@@ -9,7 +9,7 @@ export async function openSession(
   name: CallName,
   { ttl = defaultTtl, ...options }: SessionOptions,
 ): Promise<Session> {
-  const effective = effectiveTtl(connection, name, ttl);
+  const effective = checkedTtl(connection, name, ttl);
   let sentAt = 0;
   const stored = await connection.run(
     name,
@@ -23,9 +23,9 @@ export async function openSession(
   return new Session(connection, stored, sentAt);
 }
 
-function effectiveTtl(connection: Connection, name: CallName, ttl: number): number {
+function checkedTtl(connection: Connection, name: CallName, ttl: number): number {
   try {
-    return durationWithin(ttl, 'ttl', connection.driver.capabilities.session);
+    return effectiveTtl(ttl, connection.driver.capabilities.session);
   } catch (error) {
     throw connection.tell(error, name);
   }

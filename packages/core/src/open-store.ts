@@ -2,9 +2,9 @@ import { Call, type CallOptions, settle } from './call.ts';
 import { bytes, type Codec } from './codec.ts';
 import { Connection } from './connection.ts';
 import type { DriverFactory } from './driver.ts';
+import { checkDuration } from './duration.ts';
 import { KvError } from './error.ts';
 import { Store } from './store.ts';
-import { checkTimeout } from './timeout.ts';
 import { View } from './view.ts';
 
 export interface StoreOptions extends CallOptions {
@@ -38,7 +38,7 @@ export async function openStore<Out, In>(
     ).within(name);
   }
   signal?.throwIfAborted();
-  checkTimeout(timeout);
+  checkDuration('timeout', timeout);
   const call = new Call(timeout, signal);
   try {
     const driver = await settle((async () => factory.connect(call))(), call, (late) => void late.close());

@@ -2,6 +2,7 @@ import { backoff } from './backoff.ts';
 import type { CallOptions } from './call.ts';
 import type { CallName, Connection } from './connection.ts';
 import type { DriverSession } from './driver.ts';
+import { longestTimer } from './duration.ts';
 import { KvError } from './error.ts';
 import { sleep } from './sleep.ts';
 
@@ -56,7 +57,7 @@ export class Session implements AsyncDisposable {
    * needs, since its timers are late.
    */
   get lost(): AbortSignal {
-    if (!this.#over.signal.aborted && performance.now() >= this.#givenUpAt) this.#loseByTime();
+    this.#checkClock();
     return this.#lost.signal;
   }
 
@@ -87,22 +88,35 @@ export class Session implements AsyncDisposable {
     return session.#stored;
   }
 
+  get #renewAfter(): number {
+    return Math.min(this.ttl / 3, longestRenewal);
+  }
+
   /** The server counts from `sentAt` or later. */
   #confirm(sentAt: number): void {
     this.#connection.recover(this);
     this.#givenUpAt = sentAt + this.ttl - Math.min(longestMargin, this.ttl * marginPart);
+    this.#watchClock();
+  }
+
+  #watchClock(): void {
     clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#loseByTime(), Math.max(0, this.#givenUpAt - performance.now()));
+    const left = Math.max(1, Math.ceil(this.#givenUpAt - performance.now()));
+    this.#deadline = setTimeout(() => {
+      this.#checkClock();
+      // Timers fire a little early at times, and are capped.
+      if (!this.#over.signal.aborted) this.#watchClock();
+    }, Math.min(longestTimer, left));
   }
 
   async #keepAlive(): Promise<void> {
     const { signal } = this.#over;
     for (let failures = 0; ; ) {
       try {
-        await sleep(failures === 0 ? this.ttl / 3 : backoff(failures), signal);
+        await sleep(failures === 0 ? this.#renewAfter : backoff(failures), signal);
         const sentAt = performance.now();
         // Short enough that a request on a dead connection leaves time for another one.
-        const timeout = Math.max(1, Math.min(this.ttl / 3, this.#givenUpAt - sentAt));
+        const timeout = Math.max(1, Math.min(this.#renewAfter, this.#givenUpAt - sentAt));
         await this.#connection.request(renewal, { timeout, signal }, (_, call) => this.#stored.renew(call));
         this.#confirm(sentAt);
         failures = 0;
@@ -115,7 +129,8 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  #loseByTime(): void {
+  #checkClock(): void {
+    if (this.#over.signal.aborted || performance.now() < this.#givenUpAt) return;
     this.#lose(lostError(`no renewal was confirmed in time: the server may have ended it after ${this.ttl} ms`));
   }
 
@@ -148,6 +163,8 @@ export class Session implements AsyncDisposable {
 /** The part of `ttl` by which this side gives up before the server may: it covers timers that fire late. */
 const marginPart = 0.1;
 const longestMargin = 1_000;
+/** Also a session of days is renewed every hour: a lost one is noticed by then. */
+const longestRenewal = 3_600_000;
 
 const renewal: CallName = { operation: 'session.renew', write: false };
 const closing: CallName = { operation: 'session.close', write: false };

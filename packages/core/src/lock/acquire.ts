@@ -1,5 +1,6 @@
 import type { Connection } from '../connection.ts';
 import type { DriverLock } from '../driver.ts';
+import { checkDuration } from '../duration.ts';
 import { KvError } from '../error.ts';
 import { openSession } from '../open-session.ts';
 import { Session } from '../session.ts';
@@ -24,13 +25,7 @@ export async function acquire(
   const { connection } = view;
   const name = view.call(operation, key, true);
   const timeout = connection.timeoutOf(name, options);
-  if (wait !== undefined && !(wait > 0)) {
-    const error = new KvError(
-      'KV_INVALID_ARGUMENT',
-      `\`wait\` must be more than 0 ms, not ${wait}: \`tryLock\` does not wait`,
-    );
-    throw connection.tell(error, name);
-  }
+  if (wait !== undefined) view.within(name, () => checkDuration('wait', wait));
   const session = await openSession(connection, name, { ...options, signal });
   const impatience = new AbortController();
   const timer = wait === undefined ? undefined : setTimeout(() => impatience.abort(heldError(wait)), wait);

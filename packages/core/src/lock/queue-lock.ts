@@ -82,12 +82,12 @@ export class QueueLock implements DriverLock {
     return entries.sort((a, b) => (a.createRevision < b.createRevision ? -1 : 1));
   }
 
-  /** Resolves when the entry is gone, or the signal has aborted. */
-  async #gone(entry: StoredPair, ...signals: AbortSignal[]): Promise<void> {
+  /** Resolves when the entry is gone, the signal has aborted, or the store closes. */
+  async #gone(entry: StoredPair, signal: AbortSignal): Promise<void> {
     const watcher = new KeyWatcher(
       entry.key,
       (pair) => pair,
-      sharedLife(this.#connection, { key: entry.key }, signals),
+      sharedLife(this.#connection, { key: entry.key }, [signal]),
     );
     try {
       for (;;) {
@@ -101,7 +101,7 @@ export class QueueLock implements DriverLock {
 
   #hold(entry: StoredPair): DriverHold {
     const over = new AbortController();
-    const gone = this.#gone(entry, over.signal, this.#connection.closing.signal);
+    const gone = this.#gone(entry, over.signal);
     return {
       token: entry.createRevision,
       condition: { key: entry.key, revision: entry.revision },

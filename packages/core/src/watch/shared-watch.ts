@@ -66,6 +66,11 @@ export class SharedWatch {
     this.#catchUp();
   }
 
+  /** Ends the iteration of every watcher. */
+  close(): void {
+    for (const watcher of [...this.#begun, ...this.#waiting]) void watcher.return();
+  }
+
   leave(watcher: Watcher): void {
     this.#begun.delete(watcher);
     this.#waiting.delete(watcher);

@@ -14,6 +14,8 @@ export interface Watcher {
   push(change: StoredChange): void;
   flush(): void;
   fail(error: KvError): void;
+  /** Ends the iteration. */
+  return(): unknown;
 }
 
 export interface WatcherLife {
