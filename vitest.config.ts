@@ -1,11 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  resolve: { conditions: ['@kv/source'] },
-  ssr: { resolve: { conditions: ['@kv/source'] } },
   test: {
-    // The zookeeper binding crashes in worker threads.
-    pool: 'forks',
-    projects: ['packages/*', 'tooling/*', 'examples/*'],
+    projects: ['packages/*/vitest.config.ts', 'tooling/*/vitest.config.ts', 'examples/*/vitest.config.ts'],
+    // The other half of the cores is for the servers and processes that the tests start: many tests measure time.
+    maxWorkers: '50%',
   },
 });

@@ -1,7 +1,3 @@
-import { defineConfig } from 'vitest/config';
+import { testProject } from '@kv-tooling/build/vitest';
 
-export default defineConfig({
-  resolve: { conditions: ['@kv/source'] },
-  ssr: { resolve: { conditions: ['@kv/source'] } },
-  test: { pool: 'forks' },
-});
+export default testProject('core');

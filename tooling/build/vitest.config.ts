@@ -1,0 +1,3 @@
+import { testProject } from './vitest.ts';
+
+export default testProject('build');
