@@ -1,0 +1,3 @@
+import { shareServers } from '../src/vitest.ts';
+
+export default shareServers();
