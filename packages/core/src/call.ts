@@ -13,6 +13,8 @@ export class Call implements CallContext {
   readonly deadline: number;
   readonly timeout: number;
   readonly userSignal: AbortSignal | undefined;
+  /** What the last attempt failed with, if there was one. */
+  failure: unknown;
   #controller: AbortController | undefined;
   #over: unknown;
 
@@ -59,7 +61,13 @@ export function settle<T>(pending: Promise<T>, call: Call, late?: (result: T) =>
     };
     const onAbort = () => giveUp(call.userSignal?.reason);
     const onDeadline = () =>
-      giveUp(new KvError('KV_TIMEOUT', `no answer within ${call.timeout} ms`, { retryable: true, outcome: 'unknown' }));
+      giveUp(
+        new KvError('KV_TIMEOUT', `no answer within ${call.timeout} ms`, {
+          retryable: true,
+          outcome: 'unknown',
+          cause: call.failure,
+        }),
+      );
     const timer = setTimeout(onDeadline, Math.max(0, call.deadline - performance.now()));
     call.userSignal?.addEventListener('abort', onAbort, { once: true });
     if (call.userSignal?.aborted) onAbort();

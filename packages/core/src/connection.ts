@@ -118,6 +118,7 @@ export class Connection {
       } catch (error) {
         if (call.userSignal?.aborted && error === call.userSignal.reason) throw error;
         const told = this.tell(error, name);
+        call.failure = told;
         const pause = backoff(retry);
         if (!told.retryable || performance.now() + pause >= call.deadline) {
           call.cancel(told);

@@ -1,4 +1,5 @@
 import type { Capabilities } from './capabilities.ts';
+import type { KvError } from './error.ts';
 
 /*
  * The contract between @kv/core and a backend. Users never see it; they see `Store`.
@@ -60,7 +61,10 @@ export interface StoredPair {
   readonly key: string;
   /** Bytes that nobody else modifies: the driver keeps no writable reference. */
   readonly value: Uint8Array;
-  /** Not empty; equal only if the pair has not changed, also across delete, re-creation and restarts of the server. */
+  /**
+   * Not empty; equal only if the pair has not changed, also across delete, re-creation and restarts of the server. A write
+   * of what is there already may leave it as it is.
+   */
   readonly revision: string;
   /** Greater for a key that was created later; keys created in one transaction may share it. */
   readonly createRevision: bigint;
@@ -189,7 +193,8 @@ export interface Driver {
    * again, with a back-off, and compares the new snapshot with what it has. An open but silent connection counts as failed
    * after 10 seconds at the latest.
    *
-   * After `signal` has aborted nothing is reported any more, and everything that the watch held is freed.
+   * After `signal` has aborted, or `ended` has settled, nothing is reported any more, and everything that the watch held is
+   * freed.
    */
   watch(target: WatchTarget, sink: WatchSink, signal: AbortSignal): DriverWatch;
 
@@ -216,6 +221,11 @@ export interface WatchSink {
   snapshot(pairs: readonly StoredPair[]): void;
   /** What changed since the last report, in order. Several changes of one key stay several. */
   changes(changes: readonly StoredChange[]): void;
+  /**
+   * For a driver that resumes without loss by itself when its transport has failed: from now on reports may be late, until
+   * the next one. With nothing to report, that is an empty list of changes.
+   */
+  interrupted(error: KvError): void;
 }
 
 export interface StoredChange {

@@ -64,7 +64,7 @@ export class KvError extends Error {
   readonly retryable: boolean;
   /** On writes: whether the write took effect. `undefined` on reads. */
   readonly outcome: Outcome | undefined;
-  /** The call that failed, by its name on `Store`. */
+  /** The call that failed, by its name on `Store`; in an `update`, the `get` or `atomicPut` that it made. */
   readonly operation: string | undefined;
   /** The key or directory as the caller knows it (canonical, relative to the namespace). */
   readonly key: string | undefined;

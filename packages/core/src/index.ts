@@ -25,7 +25,7 @@ export type {
   WatchTarget,
 } from './driver.ts';
 export { KvError, type KvErrorCode, type KvErrorDetails, type Outcome } from './error.ts';
-export { compareKeys, maxKeyBytes, prefixOf } from './key.ts';
+export { canonicalDirectory, compareKeys, maxKeyBytes, prefixOf } from './key.ts';
 export type { LifetimeOptions } from './lifetime.ts';
 export type { ListOptions, ReadOptions, ScanOptions } from './listing.ts';
 export type { Lock, LockOptions, TryLockOptions } from './lock/lock.ts';

@@ -38,9 +38,8 @@ export async function openStore<Out, In>(
     ).within(name);
   }
   signal?.throwIfAborted();
-  checkDuration('timeout', timeout);
-  const call = new Call(timeout, signal);
   try {
+    const call = new Call(checkDuration('timeout', timeout), signal);
     const driver = await settle((async () => factory.connect(call))(), call, (late) => void late.close());
     return new Store(
       new View(new Connection(driver, factory.name, timeout), '', codec ?? (bytes() as unknown as Codec<Out, In>)),

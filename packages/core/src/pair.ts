@@ -1,8 +1,9 @@
 declare const revisionBrand: unique symbol;
 
 /**
- * The state of one pair, as an opaque token: equal only if the pair has not changed. It is a string, so that it can be
- * stored and sent; what is in it belongs to the driver.
+ * The state of one pair, as an opaque token: equal only if the pair has not changed. (Writing the value that is there
+ * already may or may not make a new one.) It is a string, so that it can be stored and sent; what is in it belongs to the
+ * driver.
  */
 export type Revision = string & { readonly [revisionBrand]: true };
 

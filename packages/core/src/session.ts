@@ -78,7 +78,7 @@ export class Session implements AsyncDisposable {
 
   /** @internal The driver's session behind `session`, if a write on `connection` may be bound to it. */
   static stored(session: Session, connection: Connection): DriverSession {
-    if (!(#stored in session) || session.#connection !== connection) {
+    if (!(session instanceof Session) || session.#connection !== connection) {
       throw new KvError('KV_INVALID_ARGUMENT', '`session` must be a session of the same store', {
         outcome: 'not-applied',
       });
@@ -102,11 +102,14 @@ export class Session implements AsyncDisposable {
   #watchClock(): void {
     clearTimeout(this.#deadline);
     const left = Math.max(1, Math.ceil(this.#givenUpAt - performance.now()));
-    this.#deadline = setTimeout(() => {
-      this.#checkClock();
-      // Timers fire a little early at times, and are capped.
-      if (!this.#over.signal.aborted) this.#watchClock();
-    }, Math.min(longestTimer, left));
+    this.#deadline = setTimeout(
+      () => {
+        this.#checkClock();
+        // Timers fire a little early at times, and are capped.
+        if (!this.#over.signal.aborted) this.#watchClock();
+      },
+      Math.min(longestTimer, left),
+    );
   }
 
   async #keepAlive(): Promise<void> {

@@ -44,17 +44,20 @@ export function storedTransaction<Out, In>(
 } {
   const limit = view.connection.driver.capabilities.transaction;
   if (!limit) throw new KvError('KV_UNSUPPORTED', 'this backend has no transactions');
-  const conditions: StoredCondition[] = (request.if ?? []).map((condition) => {
+  const { if: wanted = [], then: writes } = request;
+  if (!Array.isArray(wanted) || !Array.isArray(writes)) throw invalid('`if` and `then` must be arrays');
+  const conditions = (wanted as readonly Condition[]).map((condition) => {
     const key = view.call('transaction', condition.key, true).storedKey;
-    return 'revision' in condition ? { key, revision: condition.revision } : { key, exists: condition.exists };
+    return storedCondition(key, condition);
   });
   const values: (EncodedValue<Out> | undefined)[] = [];
-  const operations = request.then.map((operation): StoredOperation => {
+  const operations = (writes as readonly Operation<In>[]).map((operation): StoredOperation => {
     const key = view.call('transaction', operation.key, true).storedKey;
     if (operation.type === 'delete') {
       values.push(undefined);
       return { type: 'delete', key };
     }
+    if (operation.type !== 'put') throw invalid('the `type` of an operation must be `put` or `delete`');
     const encoded = view.encode(operation.value);
     values.push(encoded);
     return { type: 'put', key, value: encoded.bytes, lifetime: lifetimeOf(operation, view.connection) };
@@ -71,6 +74,14 @@ export function storedTransaction<Out, In>(
     keys.add(key);
   }
   return { conditions, operations, values };
+}
+
+function storedCondition(key: string, condition: Condition): StoredCondition {
+  if ('revision' in condition && typeof condition.revision === 'string' && condition.revision !== '') {
+    return { key, revision: condition.revision };
+  }
+  if ('exists' in condition && typeof condition.exists === 'boolean') return { key, exists: condition.exists };
+  throw invalid('a condition must have the `revision` of a pair, or `exists`');
 }
 
 function invalid(detail: string): KvError {

@@ -3,8 +3,7 @@ import type { Harness, HarnessClient } from '@kv/core/conformance';
 import { Gate, MemoryServer, memory } from '@kv/core/memory';
 
 /** The memory driver with every fault that it knows. With `latency`, its answers come later; without, at once. */
-export function memoryHarness({ latency = 0 } = {}): Harness {
-  const server = new MemoryServer();
+export function memoryHarness({ latency = 0, server = new MemoryServer() } = {}): Harness {
   const heal = async () => server.gate.open();
   const commit = (operation: Parameters<MemoryServer['commit']>[1][number]) => void server.commit([], [operation]);
   return {

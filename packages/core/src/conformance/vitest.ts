@@ -13,12 +13,17 @@ export function describeConformance(options: SuiteOptions): void {
   describe(`${run.name} (seed ${run.seed})`, () => {
     beforeAll(async () => void (await run.start()), startTimeout);
     afterAll(async () => void (await run.finish()), startTimeout);
-    for (const tested of run.cases) {
-      const timeout = 2 * tested.timeout + startTimeout;
-      test(tested.id, { concurrent: !tested.exclusive, timeout }, async ({ skip }) => {
-        const { status, missing, error } = await run.run(tested);
-        if (status === 'failed') throw error;
-        if (status !== 'passed') skip(`${status}: ${missing}`);
+    // In groups, for vitest runs neighbours concurrently: an exclusive case between others would stop them all.
+    for (const exclusive of [false, true]) {
+      describe(exclusive ? 'alone' : 'side by side', () => {
+        for (const tested of run.cases.filter((it) => it.exclusive === exclusive)) {
+          const timeout = 2 * tested.timeout + startTimeout;
+          test(tested.id, { concurrent: !exclusive, timeout }, async ({ skip }) => {
+            const { status, missing, error } = await run.run(tested);
+            if (status === 'failed') throw error;
+            if (status !== 'passed') skip(`${status}: ${missing}`);
+          });
+        }
       });
     }
   });

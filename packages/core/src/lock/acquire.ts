@@ -42,7 +42,10 @@ export async function acquire(
     };
     const acquiring = driverLock(connection).acquire(request, { signal: giveUp, timeout });
     const hold = await untilAborted(acquiring, giveUp);
-    if (hold !== undefined) {
+    if (hold === undefined) {
+      // Its place in the queue would be in the way of whoever tries next.
+      await session.close().catch(() => {});
+    } else {
       const condition = { ...hold.condition, key: view.keyOf(hold.condition.key) } as Condition;
       lock = new Lock(connection, name.key, condition, session, hold);
     }

@@ -14,6 +14,11 @@ export class Gate {
     return !this.#cut && this.#opened === undefined && this.latency === 0;
   }
 
+  /** Whether messages wait, and nobody is told. */
+  get silent(): boolean {
+    return this.#opened !== undefined;
+  }
+
   /** Messages wait until `open`. */
   pause(): void {
     this.#opened ??= Promise.withResolvers();

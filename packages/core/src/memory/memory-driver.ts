@@ -47,7 +47,7 @@ export class MemoryDriver implements Driver {
   }
 
   get(key: string, _consistency: Consistency, _call: CallContext): Awaitable<StoredPair | undefined> {
-    return this.#send(() => this.#server.get(key));
+    return this.#send(() => copyOf(this.#server.get(key)));
   }
 
   exists(key: string, _call: CallContext): Awaitable<boolean> {
@@ -87,7 +87,7 @@ export class MemoryDriver implements Driver {
   list(directory: string, request: ListRequest, _call: CallContext): Awaitable<ListPage<StoredPair>> {
     return this.#send(() => {
       const page = this.#page(directory, request);
-      return { ...page, items: page.items.map((key) => this.#server.get(key) as StoredPair) };
+      return { ...page, items: page.items.map((key) => copyOf(this.#server.get(key)) as StoredPair) };
     });
   }
 
@@ -174,6 +174,11 @@ const conflicts = {
   KV_KEY_NOT_FOUND: 'the key does not exist',
   KV_KEY_MODIFIED: 'the pair has another revision than the one given',
 } as const;
+
+/** A pair for a reader, who may modify the bytes. */
+function copyOf(pair: StoredPair | undefined): StoredPair | undefined {
+  return pair && { ...pair, value: new Uint8Array(pair.value) };
+}
 
 function putOperation(key: string, value: Uint8Array, { ttl, session }: Lifetime): PutOperation {
   const lifetime: ServerLifetime = {

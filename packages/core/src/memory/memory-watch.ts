@@ -1,6 +1,10 @@
-import type { CallContext, DriverWatch, StoredPair, WatchSink, WatchTarget } from '../driver.ts';
+import type { CallContext, DriverWatch, StoredChange, StoredPair, WatchSink, WatchTarget } from '../driver.ts';
 import { type Gate, unreachable } from './gate.ts';
 import type { MemoryServer } from './memory-server.ts';
+
+const heartbeatMs = 250;
+/** After so many heartbeats without an answer the connection counts as broken. */
+const longestSilence = 4;
 
 /** One watch: reports travel from the server to the client in order, past the same gates as answers. */
 export class MemoryWatch implements DriverWatch {
@@ -16,7 +20,9 @@ export class MemoryWatch implements DriverWatch {
     const over = Promise.withResolvers<void>();
     this.ended = over.promise;
     const undo: (() => void)[] = [];
+    let open = !signal.aborted;
     const end = (error?: Error) => {
+      open = false;
       for (const step of undo) step();
       if (error === undefined) over.resolve();
       else over.reject(error);
@@ -25,10 +31,17 @@ export class MemoryWatch implements DriverWatch {
     signal.addEventListener('abort', onAbort, { once: true });
     undo.push(() => signal.removeEventListener('abort', onAbort));
     for (const gate of [link, server.gate]) undo.push(gate.connected(() => end(unreachable())));
+    let silentBeats = 0;
+    const heartbeat = setInterval(() => {
+      silentBeats = link.silent || server.gate.silent ? silentBeats + 1 : 0;
+      if (silentBeats === longestSilence) end(unreachable());
+    }, heartbeatMs).unref();
+    undo.push(() => clearInterval(heartbeat));
     this.#deliver(async () => {
-      if (signal.aborted) return;
+      if (!open) return;
       // Subscribes and reads in one turn: no change comes between.
-      undo.push(server.subscribe({ target, report: (changes) => this.#deliver(() => sink.changes(changes)) }));
+      const report = (changes: readonly StoredChange[]) => this.#deliver(() => open && sink.changes(changes));
+      undo.push(server.subscribe({ target, report }));
       sink.snapshot(this.#state(target));
     }, end);
   }

@@ -16,6 +16,8 @@ export function sharedLife(
   return {
     signals,
     join: (watcher) => {
+      // The iterator is older than the end of the store.
+      if (connection.closing.signal.aborted) return void watcher.return();
       watch = SharedWatch.of(connection, target);
       watch.join(watcher);
     },
@@ -118,8 +120,12 @@ export class SharedWatch {
       },
       changes: (changes) => {
         if (abort.signal.aborted) return;
-        if (this.#synced) this.#onChanges(changes);
-        else giveUp(new KvError('KV_INTERNAL', 'the driver reported changes before a snapshot'));
+        if (!this.#synced) return giveUp(new KvError('KV_INTERNAL', 'the driver reported changes before a snapshot'));
+        this.#connection.recover(this);
+        this.#onChanges(changes);
+      },
+      interrupted: (error) => {
+        if (!abort.signal.aborted) this.#connection.impair(this, error);
       },
     };
     this.#covered = new Set(this.#waiting);

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { conformanceCase } from '../case.ts';
+import { goneWithin, shortTtl } from '../durations.ts';
+import { quiet, stillPending } from '../pending.ts';
+
+export const lockFaults = [
+  ...(['refuse', 'silent'] as const).map((mode) =>
+    conformanceCase(
+      `lock/is-lost-before-another-client-holds-it-${mode}`,
+      async ({ open, connect, capabilities }) => {
+        const [{ store: one, faults }, other] = [await connect({ timeout: 2_000 }), await open()];
+        const ttl = shortTtl(capabilities.session);
+        const held = await one.lock('key', { ttl });
+        let told = false;
+        held.lost.addEventListener('abort', () => {
+          told = true;
+        });
+        const waiting = quiet(other.lock('key', { ttl, wait: goneWithin(ttl, capabilities) }));
+        assert.equal(await stillPending(waiting, 50), true);
+        const heal = await faults.partition(mode);
+        const next = await waiting;
+        assert(told, 'another client held the lock before this one was told');
+        assert.equal(held.lost.reason.code, 'KV_SESSION_LOST');
+        assert(next.token > held.token);
+        await heal();
+        await held.release().catch((error) => assert.match(error.code, /^KV_(UNAVAILABLE|TIMEOUT)$/));
+        assert.equal((await other.lockHolder('key'))?.token, next.token, 'the late release took the lock of another');
+        assert.equal(next.lost.aborted, false);
+        await next.release();
+      },
+      { faults: ['partition'], timeout: 90_000 },
+    ),
+  ),
+
+  conformanceCase(
+    'lock/a-release-that-cannot-be-told-frees-it-in-time',
+    async ({ open, connect, capabilities }) => {
+      const [{ store: one, faults }, other] = [await connect({ timeout: 1_000 }), await open()];
+      const ttl = shortTtl(capabilities.session);
+      const held = await one.lock('key', { ttl });
+      await faults.partition('silent');
+      const released = assert.rejects(held.release(), { name: 'KvError' });
+      assert.equal(await stillPending(released, 6_000), false, 'release waits for the server');
+      await released;
+      const next = await other.lock('key', { wait: goneWithin(ttl, capabilities) });
+      assert(next.token > held.token);
+      await next.release();
+    },
+    { faults: ['partition'], timeout: 60_000 },
+  ),
+
+  conformanceCase(
+    'lock/a-waiter-survives-a-broken-connection',
+    async ({ open, connect }) => {
+      const [one, { store: other, faults }] = [await open(), await connect()];
+      const held = await one.lock('key');
+      const waiting = quiet(other.lock('key', { wait: 30_000 }));
+      assert.equal(await stillPending(waiting, 100), true);
+      await faults.reset();
+      const heal = await faults.partition('refuse');
+      assert.equal(await stillPending(waiting, 200), true);
+      await held.release();
+      await heal();
+      await (await waiting).release();
+    },
+    { faults: ['reset', 'partition'], timeout: 60_000 },
+  ),
+
+  conformanceCase(
+    'lock/a-waiter-survives-a-restart',
+    async ({ open, faults, eventually }) => {
+      const [one, other] = [await open(), await open()];
+      const held = await one.lock('key');
+      const waiting = quiet(other.lock('key', { wait: 60_000 }));
+      assert.equal(await stillPending(waiting, 200), true);
+      await faults.restart();
+      if (!held.lost.aborted) assert.equal(await stillPending(waiting, 200), !held.lost.aborted);
+      await eventually(() => one.exists('any'), 60_000);
+      await held.release();
+      await (await waiting).release();
+    },
+    { faults: ['restart'], timeout: 150_000 },
+  ),
+
+  conformanceCase(
+    'lock/is-kept-or-lost-by-a-restart-and-its-holder-knows',
+    async ({ open, faults, eventually }) => {
+      const [one, other] = [await open(), await open()];
+      const held = await one.lock('key');
+      await faults.restart();
+      const holder = await eventually(() => other.lockHolder('key'), 60_000);
+      if (holder?.token === held.token) {
+        const stolen = await other.tryLock('key');
+        assert(stolen === undefined || held.lost.aborted, 'two clients hold the lock');
+        await stolen?.release();
+      } else {
+        await eventually(() => assert(held.lost.aborted, 'the lock is gone, and its holder does not know'));
+      }
+      await held.release();
+      const next = await other.lock('key', { wait: 40_000 });
+      assert(next.token > held.token);
+      await next.release();
+    },
+    { faults: ['restart'], timeout: 150_000 },
+  ),
+
+  conformanceCase(
+    'lock/a-waiter-that-is-cut-off-is-told',
+    async ({ open, connect, capabilities }) => {
+      const [one, { store: other, faults }] = [await open(), await connect()];
+      const ttl = shortTtl(capabilities.session);
+      const held = await one.lock('key');
+      const waiting = quiet(other.lock('key', { ttl }));
+      assert.equal(await stillPending(waiting, 50), true);
+      await faults.partition('refuse');
+      const told = assert.rejects(waiting, { code: 'KV_SESSION_LOST', operation: 'lock', key: 'key' });
+      assert.equal(await stillPending(told, goneWithin(ttl, capabilities)), false, 'it waits without an end');
+      await told;
+      assert.equal(held.lost.aborted, false);
+      await held.release();
+    },
+    { faults: ['partition'], timeout: 60_000 },
+  ),
+];
