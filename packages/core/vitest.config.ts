@@ -1,3 +1,4 @@
 import { testProject } from '@kv-tooling/build/vitest';
 
-export default testProject('core');
+// Nearly all of their time the cases wait.
+export default testProject('core', { maxConcurrency: 20 });

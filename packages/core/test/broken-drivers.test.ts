@@ -14,7 +14,9 @@ describe.each(files)('%s', async (file) => {
   const { brokenDrivers }: { brokenDrivers: readonly BrokenDriver[] } = await import(new URL(file, folder).href);
   for (const broken of brokenDrivers) {
     const tested = cases.find(({ id }) => id === broken.caughtBy);
-    const options = { concurrent: tested?.exclusive === false, timeout: 60_000 };
+    // Each has a server of its own to hurt: only those that measure the process have to be alone.
+    const concurrent = tested?.exclusive === false || tested?.faults.length !== 0;
+    const options = { concurrent, timeout: 60_000 };
     test(`${broken.name}: caught by ${broken.caughtBy}`, options, async () => {
       assert(tested, `there is no case ${broken.caughtBy}`);
       const { status, error } = await runCase(brokenHarness(broken), tested, 1);
