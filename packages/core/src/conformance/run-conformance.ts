@@ -12,7 +12,10 @@ export async function runConformance(
 ): Promise<Report> {
   const run = new SuiteRun(options);
   try {
-    for (const tested of run.cases) options.progress?.(await run.run(tested));
+    for (const tested of run.cases) {
+      const result = await run.run(tested);
+      options.progress?.(result);
+    }
   } catch (error) {
     await run.finish().catch(() => {});
     throw error;

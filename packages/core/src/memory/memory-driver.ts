@@ -24,7 +24,7 @@ import { MemoryWatch } from './memory-watch.ts';
 
 const longestTimer = 2 ** 31 - 2;
 
-export const capabilities: Capabilities = Object.freeze({
+const capabilities: Capabilities = Object.freeze({
   ttl: Object.freeze({ minMs: 50, maxMs: longestTimer, latestFactor: 2 }),
   session: Object.freeze({ minMs: 50, maxMs: longestTimer, latestFactor: 2 }),
   maxValueBytes: 1 << 20,

@@ -1,0 +1,133 @@
+import { EventEmitter } from 'node:events';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { KvError } from '@kv/core';
+import Consul from 'consul';
+import type { BlockingClient, ConsulClient, RequestContext } from './consul-client.ts';
+import { canceled, toKvError } from './errors.ts';
+import type { Settings } from './options.ts';
+import { mendTransport } from './transport.ts';
+
+/*
+ * Consul's HTTP API takes one request at a time on a connection, and at most 200 connections from one address by default
+ * (`limits.http_max_conns_per_client`). Blocking queries have connections of their own, so that they never keep others waiting.
+ */
+const mostConnections = 64;
+const mostBlockingConnections = 128;
+
+/** How long a blocking query waits at the server, in milliseconds, when nothing else is said. */
+export const longestWait = 5_000;
+/** The server adds a sixteenth of the wait, and then answers. */
+const silence = longestWait + 2_000;
+
+interface Server {
+  readonly client: ConsulClient;
+  readonly blocking: BlockingClient;
+  readonly agents: readonly http.Agent[];
+}
+
+/** The servers of one cluster, of which one is used at a time. Every error that comes out of it is a `KvError`. */
+export class Servers {
+  readonly #servers: readonly Server[];
+  readonly #underWay = new Set<RequestContext>();
+  #current = 0;
+  #closed = false;
+
+  constructor(settings: Settings, token: string | undefined) {
+    this.#servers = settings.addresses.map((address) => makeServer(address, settings, token));
+  }
+
+  get size(): number {
+    return this.#servers.length;
+  }
+
+  /** Sends one request, which ends when the signal aborts. */
+  request<T>(signal: AbortSignal, send: (client: ConsulClient, ctx: RequestContext) => Promise<T>): Promise<T> {
+    return this.#send(signal, ({ client }, ctx) => send(client, ctx));
+  }
+
+  /** As `request`, with the response's headers, for a request that the server keeps waiting for `longestWait` at most. */
+  block<T>(signal: AbortSignal, send: (client: BlockingClient, ctx: RequestContext) => Promise<T>): Promise<T> {
+    return this.#send(signal, ({ blocking }, ctx) => {
+      ctx.includeResponse = true;
+      return send(blocking, ctx);
+    });
+  }
+
+  async #send<T>(signal: AbortSignal, send: (server: Server, ctx: RequestContext) => Promise<T>): Promise<T> {
+    if (this.#closed || signal.aborted) throw canceled();
+    const used = this.#current;
+    const ctx: RequestContext = new EventEmitter();
+    const cancel = () => ctx.emit('cancel');
+    signal.addEventListener('abort', cancel, { once: true });
+    this.#underWay.add(ctx);
+    try {
+      return await send(this.#servers[used] as Server, ctx);
+    } catch (error) {
+      const told = toKvError(error);
+      if (told.code === 'KV_UNAVAILABLE' || isTimeout(signal.reason)) this.#leave(used);
+      throw told;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      this.#underWay.delete(ctx);
+    }
+  }
+
+  /** Goes on to the next server, unless another request that failed has done so. */
+  #leave(used: number): void {
+    if (this.#current === used) this.#current = (used + 1) % this.#servers.length;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const ctx of this.#underWay) ctx.emit('cancel');
+    for (const { agents } of this.#servers) for (const agent of agents) agent.destroy();
+  }
+}
+
+/** Of core, or of `AbortSignal.timeout()`. */
+function isTimeout(reason: unknown): boolean {
+  return KvError.is(reason, 'KV_TIMEOUT') || (reason instanceof DOMException && reason.name === 'TimeoutError');
+}
+
+function makeServer(address: URL, settings: Settings, token: string | undefined): Server {
+  const { datacenter, namespace, partition } = settings;
+  const agents = [mostConnections, mostBlockingConnections].map((maxSockets) =>
+    makeAgent(address, settings, maxSockets),
+  );
+  const [client, blocking] = agents.map((agent) => {
+    const options = {
+      baseUrl: `${address.origin}/v1`,
+      agent,
+      defaults: datacenter === undefined ? {} : { dc: datacenter },
+      headers: {
+        ...(token !== undefined && { 'x-consul-token': token }),
+        ...(namespace !== undefined && { 'x-consul-namespace': namespace }),
+        ...(partition !== undefined && { 'x-consul-partition': partition }),
+      },
+    };
+    return new Consul(options as ConstructorParameters<typeof Consul>[0]) as unknown as ConsulClient;
+  }) as [ConsulClient, ConsulClient];
+  const transport = address.protocol === 'http:' ? http : https;
+  mendTransport(client, transport);
+  mendTransport(blocking, transport, silence);
+  return { client, blocking: blocking as unknown as BlockingClient, agents };
+}
+
+function makeAgent({ protocol, hostname }: URL, { tls }: Settings, maxSockets: number): http.Agent {
+  // The client library would ask the resolver for the brackets of an IPv6 address.
+  const common = { keepAlive: true, maxSockets, host: hostname.replace(/^\[(.*)\]$/, '$1') };
+  if (protocol === 'http:') return new http.Agent(common);
+  const { ca, cert, key, serverName } = tls ?? {};
+  return new https.Agent({
+    ...common,
+    ...(ca !== undefined && { ca: pem(ca) }),
+    ...(cert !== undefined && { cert: pem(cert) }),
+    ...(key !== undefined && { key: pem(key) }),
+    ...(serverName !== undefined && { servername: serverName }),
+  });
+}
+
+function pem(text: string | Uint8Array): string {
+  return typeof text === 'string' ? text : new TextDecoder().decode(text);
+}
