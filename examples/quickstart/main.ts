@@ -4,6 +4,8 @@
  *
  *   npm run demo                                    on a SQLite file in a temporary folder
  *   npm run demo -- sqlite:///var/tmp/demo.db       on that file
+ *   npm run demo -- etcd://127.0.0.1:2379/demo      on etcd, below /demo
+ *   npm run demo -- consul://127.0.0.1:8500/demo    on Consul, below demo: takes longer, since its sessions do
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,6 +16,7 @@ import { openDriver } from './open-driver.ts';
 import type { WorkerReport } from './report.ts';
 import { Timeline } from './timeline.ts';
 import { WorkerProcess } from './worker-process.ts';
+import { workerTtl } from './worker-ttl.ts';
 
 const names = ['anna', 'bert', 'cleo', 'dora'];
 const timeline = new Timeline();
@@ -60,15 +63,17 @@ async function run(store: Store<unknown, unknown>): Promise<void> {
   leader.kill('SIGKILL');
   const left = workers.filter((worker) => worker !== leader);
   const namesLeft = left.map(({ name }) => name).join();
+  const { minMs, latestFactor } = store.capabilities.session;
+  const bound = Math.max(workerTtl, minMs) * latestFactor + 1_000;
   await timeline.claim(
     `${leader.name} is gone from the registry`,
     async () => (await registered(store)) === namesLeft,
-    10_000,
+    bound,
   );
   await timeline.claim(
     'another worker leads, with a greater token',
     () => left.some(({ token }) => token !== undefined && token > (leader.token as bigint)),
-    10_000,
+    bound,
   );
   await change(store, left, 'config/search/shards', 12);
 

@@ -2,13 +2,23 @@ import type { DriverFactory } from '@kv/core';
 
 /** The driver for a URL. This is all that changes when the program moves to another backend. */
 export async function openDriver(url: string): Promise<DriverFactory> {
-  const { protocol, pathname } = new URL(url);
+  const { protocol, host, pathname } = new URL(url);
   switch (protocol) {
     case 'sqlite:': {
       const { sqlite } = await import('@kv/sqlite');
       return sqlite({ path: decodeURIComponent(pathname) });
     }
+    case 'etcd:': {
+      const { etcd } = await import('@kv/etcd');
+      return etcd({ endpoints: [`http://${host}`], root: pathname });
+    }
+    case 'consul:': {
+      const { consul } = await import('@kv/consul');
+      return consul({ addresses: [`http://${host}`], root: pathname });
+    }
     default:
-      throw new Error(`no backend for ${protocol}// — this example knows sqlite:///path/to/file.db`);
+      throw new Error(
+        `no backend for ${protocol}//: there are sqlite:///path, etcd://host:port/root and consul://host:port/root`,
+      );
   }
 }

@@ -1,16 +1,16 @@
 import { json, openStore } from '@kv/core';
 import { openDriver } from './open-driver.ts';
 import { send } from './report.ts';
+import { workerTtl } from './worker-ttl.ts';
 
 const [url = '', name = ''] = process.argv.slice(2);
-const ttl = 2_000;
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 
 const store = await openStore(await openDriver(url), { codec: json() });
 try {
   // Registered for as long as this process lives: the session's end removes the key.
-  const session = await store.session({ ttl });
+  const session = await store.session({ ttl: workerTtl });
   await store.put(`services/${name}`, { pid: process.pid }, { session });
   send({ event: 'registered' });
   await Promise.all([followConfig(), lead()]);
@@ -30,7 +30,7 @@ async function followConfig(): Promise<void> {
 
 async function lead(): Promise<void> {
   try {
-    const lock = await store.lock('leader', { ttl, value: name, signal: stop.signal });
+    const lock = await store.lock('leader', { ttl: workerTtl, value: name, signal: stop.signal });
     send({ event: 'leading', token: String(lock.token) });
   } catch (error) {
     if (!stop.signal.aborted) throw error;
