@@ -107,7 +107,7 @@ export class KvError extends Error {
     );
   }
 
-  /** The same failure, told with the call it happened in. What it already knows of its call stays. */
+  /** The same failure, told with the call it happened in; of a call within a call, with the outer one. */
   within(call: {
     readonly operation: string;
     readonly key?: string | undefined;
@@ -118,9 +118,9 @@ export class KvError extends Error {
     const error = new KvError(this.code, this.#detail, {
       retryable: this.retryable && outcome !== 'unknown',
       ...(outcome === undefined ? {} : { outcome }),
-      operation: this.operation ?? call.operation,
-      key: this.operation === undefined ? call.key : this.key,
-      driver: this.driver ?? call.driver,
+      operation: call.operation,
+      key: call.key,
+      driver: call.driver,
       revision: this.revision,
       cause: this.cause,
     });

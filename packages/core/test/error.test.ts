@@ -9,7 +9,8 @@ describe('KvError', () => {
     const error = new KvError('KV_KEY_EXISTS', 'the key exists', { outcome: 'not-applied' }).within(call);
     assert.equal(error.message, 'put "a/b" on memory: the key exists');
     assert.equal(error.key, 'a/b');
-    assert.equal(error.within({ ...call, operation: 'update', key: 'other' }).message, error.message);
+    const outer = error.within({ ...call, operation: 'lock', key: 'other' });
+    assert.equal(outer.message, 'lock "other" on memory: the key exists');
   });
 
   test('without a key, names the operation alone', () => {

@@ -8,6 +8,14 @@ export function shortTtl({ minMs }: DurationLimits): number {
   return Math.max(minMs, 1_000);
 }
 
+/**
+ * A time to live in milliseconds for what is to be kept: however loaded the machine is, it does not stand still for as long
+ * as this.
+ */
+export function keptTtl({ minMs }: DurationLimits): number {
+  return Math.max(minMs, 4_000);
+}
+
 /** How many milliseconds after its last renewal a session is gone at the latest, and every client can know. */
 export function goneWithin(ttl: number, { session }: Capabilities): number {
   return ttl * session.latestFactor + answerTime;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { CallName, Connection } from '../connection.ts';
-import type { CallContext, DriverHold, DriverLock, LockRequest, StoredPair } from '../driver.ts';
+import type { Awaitable, CallContext, Driver, DriverHold, DriverLock, LockRequest, StoredPair } from '../driver.ts';
 import { KvError } from '../error.ts';
 import { KeyWatcher } from '../watch/key-watcher.ts';
 import { sharedLife } from '../watch/shared-watch.ts';
@@ -21,19 +21,15 @@ export class QueueLock implements DriverLock {
     request: LockRequest,
     { signal, timeout }: { readonly signal: AbortSignal; readonly timeout: number },
   ): Promise<DriverHold | undefined> {
-    const name: CallName = { operation: 'lock', key: request.key, storedKey: request.key, write: true };
     const entryKey = `${queueOf(request.key)}/${randomBytes(8).toString('hex')}`;
-    const entry = await this.#connection.run(name, { signal, timeout }, (driver, call) =>
-      driver.atomicPut(entryKey, request.value, null, { session: request.session }, call),
-    );
+    const name: CallName = { operation: 'lock', key: request.key, storedKey: request.key, write: false };
+    const persist = <T>(attempt: (driver: Driver, call: CallContext) => Awaitable<T>) =>
+      this.#persist(name, { signal, timeout }, attempt);
+    const entry = await persist((driver, call) => enter(driver, entryKey, request, call));
     for (;;) {
-      const queue = await this.#queue(request.key, signal, timeout);
+      const queue = await persist((_, call) => this.#entries(request.key, call));
       const place = queue.findIndex(({ key }) => key === entryKey);
-      if (place === -1) {
-        throw new KvError('KV_SESSION_LOST', 'the session ended while the lock was waited for', {
-          outcome: 'not-applied',
-        });
-      }
+      if (place === -1) failAsLost();
       if (place === 0) return this.#hold(entry);
       if (!request.wait) return undefined;
       await this.#gone(queue[place - 1] as StoredPair, signal);
@@ -49,14 +45,17 @@ export class QueueLock implements DriverLock {
     return first === undefined ? undefined : { value: first.value, token: first.createRevision };
   }
 
-  async #queue(key: string, signal: AbortSignal, timeout: number): Promise<StoredPair[]> {
-    const name: CallName = { operation: 'lock', key, storedKey: key, write: false };
+  /** A server that is away is a reason to wait on: the end of the session, which aborts the signal, ends the wait. */
+  async #persist<T>(
+    name: CallName,
+    options: { readonly signal: AbortSignal; readonly timeout: number },
+    attempt: (driver: Driver, call: CallContext) => Awaitable<T>,
+  ): Promise<T> {
     for (;;) {
       try {
-        return await this.#connection.run(name, { signal, timeout }, (_, call) => this.#entries(key, call));
+        return await this.#connection.run(name, options, attempt);
       } catch (error) {
-        // A server that is away is a reason to wait on: the end of the session, which aborts the signal, ends the wait.
-        if (signal.aborted || !KvError.is(error) || !error.retryable) throw error;
+        if (options.signal.aborted || !KvError.is(error) || !error.retryable) throw error;
       }
     }
   }
@@ -116,6 +115,23 @@ export class QueueLock implements DriverLock {
       },
     };
   }
+}
+
+/** Joins the queue, or finds that an earlier attempt, whose answer did not arrive, has done so: nobody else knows the key. */
+async function enter(driver: Driver, key: string, request: LockRequest, call: CallContext): Promise<StoredPair> {
+  try {
+    return await driver.atomicPut(key, request.value, null, { session: request.session }, call);
+  } catch (error) {
+    if (!KvError.is(error)) throw error;
+    // Sent again, it cannot take effect twice.
+    if (error.outcome === 'unknown') throw new KvError(error.code, error.message, { retryable: true, cause: error });
+    if (error.code !== 'KV_KEY_EXISTS') throw error;
+  }
+  return (await driver.get(key, 'linearizable', call)) ?? failAsLost();
+}
+
+function failAsLost(): never {
+  throw new KvError('KV_SESSION_LOST', 'the session ended while the lock was waited for', { outcome: 'not-applied' });
 }
 
 const never = new Promise<never>(() => {});

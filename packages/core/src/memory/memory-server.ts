@@ -1,6 +1,7 @@
 import type { StoredChange, StoredCondition, StoredOperation, StoredPair, WatchTarget } from '../driver.ts';
 import { KvError } from '../error.ts';
 import { prefixOf } from '../key.ts';
+import { ExpiryTimer } from './expiry-timer.ts';
 import { Gate } from './gate.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
@@ -13,13 +14,13 @@ export interface ServerLifetime {
 interface Entry {
   readonly pair: StoredPair;
   readonly session: string | undefined;
-  readonly expiry: NodeJS.Timeout | undefined;
+  readonly expiry: ExpiryTimer | undefined;
 }
 
 interface ServerSession {
   readonly ttl: number;
   readonly keys: Set<string>;
-  expiry: NodeJS.Timeout;
+  expiry: ExpiryTimer;
 }
 
 export interface Subscription {
@@ -91,7 +92,7 @@ export class MemoryServer {
   /** @throws {KvError} `KV_SESSION_LOST`. */
   renewSession(id: string): void {
     const session = this.#session(id);
-    clearTimeout(session.expiry);
+    session.expiry.cancel();
     session.expiry = this.#expireAfter(session.ttl, id);
   }
 
@@ -99,7 +100,7 @@ export class MemoryServer {
   endSession(id: string): void {
     const session = this.#sessions.get(id);
     if (session === undefined) return;
-    clearTimeout(session.expiry);
+    session.expiry.cancel();
     this.#sessions.delete(id);
     this.commit(
       [],
@@ -139,7 +140,7 @@ export class MemoryServer {
     const { ttl, session } = lifetime;
     if (session !== undefined) this.#session(session).keys.add(key);
     const expire = () => this.commit([{ key, revision: pair.revision }], [{ type: 'delete', key }]);
-    const expiry = ttl === undefined ? undefined : setTimeout(expire, ttl + 1).unref();
+    const expiry = ttl === undefined ? undefined : new ExpiryTimer(ttl, expire);
     this.#entries.set(key, { pair, session, expiry });
     if (previous === undefined) this.#keys.add(key);
     return pair;
@@ -154,7 +155,7 @@ export class MemoryServer {
   }
 
   #unbind(key: string, entry: Entry | undefined): void {
-    clearTimeout(entry?.expiry);
+    entry?.expiry?.cancel();
     if (entry?.session !== undefined) this.#sessions.get(entry.session)?.keys.delete(key);
   }
 
@@ -164,9 +165,8 @@ export class MemoryServer {
     throw new KvError('KV_SESSION_LOST', 'the server does not know the session', { outcome: 'not-applied' });
   }
 
-  #expireAfter(ttl: number, id: string): NodeJS.Timeout {
-    // A timer of Node.js may fire up to a millisecond early.
-    return setTimeout(() => this.endSession(id), ttl + 1).unref();
+  #expireAfter(ttl: number, id: string): ExpiryTimer {
+    return new ExpiryTimer(ttl, () => this.endSession(id));
   }
 
   #report(changes: readonly StoredChange[]): void {

@@ -15,7 +15,7 @@ export const lockFaults = [
         held.lost.addEventListener('abort', () => {
           told = true;
         });
-        const waiting = quiet(other.lock('key', { ttl, wait: goneWithin(ttl, capabilities) }));
+        const waiting = quiet(other.lock('key', { wait: goneWithin(ttl, capabilities) }));
         assert.equal(await stillPending(waiting, 50), true);
         const heal = await faults.partition(mode);
         const next = await waiting;

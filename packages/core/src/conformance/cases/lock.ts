@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { conformanceCase } from '../case.ts';
-import { goneWithin, shortTtl } from '../durations.ts';
+import { goneWithin, keptTtl } from '../durations.ts';
 import { quiet, stillPending } from '../pending.ts';
 
 export const lock = [
@@ -149,16 +149,14 @@ export const lock = [
     async ({ open, capabilities, eventually }) => {
       const [one, other] = [await open(), await open()];
       const { session } = capabilities;
-      const held = await one.lock('key', { ttl: shortTtl(session) });
-      const end = performance.now() + shortTtl(session) * (session.latestFactor + 1);
-      await eventually(
-        async () => {
-          // Not kept: there is nothing more to wait for.
-          if (held.lost.aborted || (await other.lockHolder('key'))?.token !== held.token) return;
-          assert(performance.now() > end, 'not long enough yet');
-        },
-        goneWithin(shortTtl(session), capabilities) + shortTtl(session),
-      );
+      const ttl = keptTtl(session);
+      const held = await one.lock('key', { ttl });
+      const end = performance.now() + ttl * (session.latestFactor + 1);
+      await eventually(async () => {
+        // Not kept: there is nothing more to wait for.
+        if (held.lost.aborted || (await other.lockHolder('key'))?.token !== held.token) return;
+        assert(performance.now() > end, 'not long enough yet');
+      }, goneWithin(ttl, capabilities) + ttl);
       assert.equal(held.lost.aborted, false);
       assert.equal(await other.tryLock('key'), undefined);
       await held.release();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { conformanceCase } from '../case.ts';
-import { goneWithin, shortTtl } from '../durations.ts';
+import { goneWithin, keptTtl, shortTtl } from '../durations.ts';
 import { stillPending } from '../pending.ts';
 import { treeSteps } from '../watch-steps.ts';
 
@@ -42,7 +42,7 @@ export const sessionFaults = [
     'session/survives-a-short-cut',
     async ({ open, connect, eventually, capabilities }) => {
       const [{ store: owner, faults }, other] = [await connect(), await open()];
-      const ttl = Math.max(2_000, shortTtl(capabilities.session));
+      const ttl = keptTtl(capabilities.session);
       const session = await owner.session({ ttl });
       await owner.put('key', '', { session });
       await faults.reset();

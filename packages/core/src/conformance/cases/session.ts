@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { conformanceCase } from '../case.ts';
-import { goneWithin, shortTtl } from '../durations.ts';
+import { goneWithin, keptTtl, shortTtl } from '../durations.ts';
 import { treeSteps } from '../watch-steps.ts';
 
 export const session = [
@@ -53,7 +53,7 @@ export const session = [
     'session/is-kept-far-beyond-its-ttl',
     async ({ open, capabilities, eventually }) => {
       const [owner, other] = [await open(), await open()];
-      const session = await owner.session({ ttl: shortTtl(capabilities.session) });
+      const session = await owner.session({ ttl: keptTtl(capabilities.session) });
       await owner.put('key', '', { session });
       const end = performance.now() + session.ttl * capabilities.session.latestFactor + session.ttl;
       await eventually(async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { text } from '../../codec.ts';
 import { conformanceCase } from '../case.ts';
-import { goneWithin, shortTtl } from '../durations.ts';
+import { goneWithin, keptTtl } from '../durations.ts';
 import { keySteps } from '../watch-steps.ts';
 
 export const watchKey = [
@@ -68,7 +68,7 @@ export const watchKey = [
     async ({ open, observe, capabilities }) => {
       const [writer, watcher] = [await open(), await open()];
       assert(capabilities.ttl);
-      const { ttl = 0 } = await writer.put('key', '', { ttl: shortTtl(capabilities.ttl) });
+      const { ttl = 0 } = await writer.put('key', '', { ttl: keptTtl(capabilities.ttl) });
       const watched = observe(keySteps(watcher.watch('key')));
       assert.equal((await watched.until(() => true))?.key, 'key');
       const within = Math.max(ttl * capabilities.ttl.latestFactor, goneWithin(ttl, capabilities));
