@@ -110,12 +110,17 @@ function fromStatus(status: number, body: string): KvError {
   });
 }
 
+/** Whether a request failed because the server does not know its token. */
+export function isRefusedAsUnknown(error: unknown): boolean {
+  return isStatusError(error) && error.statusCode === 403 && isUnknownToken(error.response.body);
+}
+
 /** Of the text of a status 403: the token itself is wrong, not only too weak. */
 export function isUnknownToken(body: unknown): boolean {
   return /ACL not found|token does not exist/i.test(String(body));
 }
 
-function unavailable(detail: string, outcome: 'not-applied' | 'unknown'): KvError {
+export function unavailable(detail: string, outcome: 'not-applied' | 'unknown'): KvError {
   return new KvError('KV_UNAVAILABLE', detail, { retryable: true, outcome });
 }
 

@@ -4,7 +4,7 @@ import * as https from 'node:https';
 import { KvError } from '@kv/core';
 import Consul from 'consul';
 import type { BlockingClient, ConsulClient, RequestContext } from './consul-client.ts';
-import { canceled, toKvError } from './errors.ts';
+import { canceled, isRefusedAsUnknown, toKvError, unavailable } from './errors.ts';
 import type { Settings } from './options.ts';
 import { mendTransport } from './transport.ts';
 
@@ -20,6 +20,12 @@ export const longestWait = 5_000;
 /** The server adds a sixteenth of the wait, and then answers. */
 const silence = longestWait + 2_000;
 
+/**
+ * For so many milliseconds a token that was accepted before may be unknown to the server: one that has just started answers so
+ * until it has read its log again (seen on 1.8.7, after a restart of all servers).
+ */
+const tokenGrace = 10_000;
+
 interface Server {
   readonly client: ConsulClient;
   readonly blocking: BlockingClient;
@@ -32,6 +38,8 @@ export class Servers {
   readonly #underWay = new Set<RequestContext>();
   #current = 0;
   #closed = false;
+  #accepted = false;
+  #unknownSince: number | undefined;
 
   constructor(settings: Settings, token: string | undefined) {
     this.#servers = settings.addresses.map((address) => makeServer(address, settings, token));
@@ -62,15 +70,26 @@ export class Servers {
     signal.addEventListener('abort', cancel, { once: true });
     this.#underWay.add(ctx);
     try {
-      return await send(this.#servers[used] as Server, ctx);
+      const answer = await send(this.#servers[used] as Server, ctx);
+      this.#accepted = true;
+      this.#unknownSince = undefined;
+      return answer;
     } catch (error) {
-      const told = toKvError(error);
+      const told = this.#forgetsToken(error)
+        ? unavailable('the server does not know the ACL token at the moment, and knew it before', 'not-applied')
+        : toKvError(error);
       if (told.code === 'KV_UNAVAILABLE' || isTimeout(signal.reason)) this.#leave(used);
       throw told;
     } finally {
       signal.removeEventListener('abort', cancel);
       this.#underWay.delete(ctx);
     }
+  }
+
+  #forgetsToken(error: unknown): boolean {
+    if (!this.#accepted || !isRefusedAsUnknown(error)) return false;
+    this.#unknownSince ??= performance.now();
+    return performance.now() < this.#unknownSince + tokenGrace;
   }
 
   /** Goes on to the next server, unless another request that failed has done so. */

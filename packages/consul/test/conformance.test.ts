@@ -8,11 +8,5 @@ const deployments: Record<string, StartOptions> = {
 };
 
 for (const [name, options] of Object.entries(deployments)) {
-  describeConformance({
-    name,
-    harness: async () => {
-      const deployment = await startServers('consul', options);
-      return { ...consulHarness(deployment), close: () => deployment.remove() };
-    },
-  });
+  describeConformance({ name, harness: async () => consulHarness(await startServers('consul', options)) });
 }

@@ -1,5 +1,5 @@
-import type { Harness, HarnessClient } from '@kv/core/conformance';
-import { consulCall, type Deployment, FaultProxy } from '@kv-tooling/servers';
+import type { Harness } from '@kv/core/conformance';
+import { consulCall, type Deployment, proxiedClient, serverFaults } from '@kv-tooling/servers';
 import { type ConsulOptions, consul } from '../src/index.ts';
 
 /** What a client needs to log in. */
@@ -27,9 +27,13 @@ export function consulHarness(deployment: Deployment, root = 'app/conformance'):
   const transact = (operation: object) =>
     raw('PUT', '/v1/txn', new TextEncoder().encode(JSON.stringify([{ KV: operation }])));
   const base64 = (value: Uint8Array) => Buffer.from(value).toString('base64');
-  const { restart, freeze } = deployment.faults;
   return {
-    client: () => client(deployment, root),
+    client: () =>
+      proxiedClient(deployment, (proxies) => {
+        const scheme = deployment.client.tls === undefined ? 'http' : 'https';
+        const addresses = proxies.map(({ host, port }) => `${scheme}://${host}:${port}`);
+        return consul({ addresses, root, ...accessOptions(deployment) });
+      }),
     versions: { consul: deployment.version },
     raw: {
       get: async (key) => {
@@ -45,61 +49,11 @@ export function consulHarness(deployment: Deployment, root = 'app/conformance'):
       },
     },
     faults: {
-      ...(restart &&
-        deployment.servers.length === 1 && {
-          restart: async () => {
-            await server.kill();
-            await server.start();
-          },
-        }),
-      ...(freeze &&
-        deployment.servers.length === 1 && {
-          pause: async () => {
-            await server.freeze();
-            return () => server.thaw();
-          },
-        }),
-      ...(restart &&
-        deployment.servers.length > 1 && {
-          failover: async () => {
-            const leader = await deployment.leader();
-            await leader.kill();
-            await deployment.leader();
-            return () => leader.start();
-          },
-        }),
+      ...serverFaults(deployment),
       expireSession: async (id) => {
         await raw('PUT', `/v1/session/destroy/${id}`);
       },
     },
-    close: async () => {},
-  };
-}
-
-async function client(deployment: Deployment, root: string): Promise<HarnessClient> {
-  const proxies = await Promise.all(deployment.servers.map((server) => FaultProxy.open(server)));
-  const scheme = deployment.client.tls === undefined ? 'http' : 'https';
-  const addresses = proxies.map(({ host, port }) => `${scheme}://${host}:${port}`);
-  const heal = async () => {
-    await Promise.all(proxies.map((proxy) => proxy.heal()));
-  };
-  return {
-    driver: consul({ addresses, root, ...accessOptions(deployment) }),
-    faults: {
-      partition: async (mode) => {
-        await Promise.all(proxies.map((proxy) => (mode === 'refuse' ? proxy.cut() : proxy.hold())));
-        return heal;
-      },
-      reset: async () => {
-        for (const proxy of proxies) proxy.reset();
-      },
-      latency: async (latency) => {
-        for (const proxy of proxies) proxy.slow({ latency });
-        return heal;
-      },
-    },
-    close: async () => {
-      await Promise.all(proxies.map((proxy) => proxy.close()));
-    },
+    close: () => deployment.remove(),
   };
 }

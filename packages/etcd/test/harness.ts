@@ -1,5 +1,5 @@
-import type { Harness, HarnessClient } from '@kv/core/conformance';
-import { type Deployment, etcdCall, FaultProxy } from '@kv-tooling/servers';
+import type { Harness } from '@kv/core/conformance';
+import { type Deployment, etcdCall, proxiedClient, serverFaults } from '@kv-tooling/servers';
 import { type EtcdOptions, etcd } from '../src/index.ts';
 
 /** What a client needs to log in. */
@@ -10,15 +10,17 @@ export function accessOptions({ client }: Deployment): Omit<EtcdOptions, 'endpoi
 
 /** Each client behind proxies of its own, one for each server. */
 export function etcdHarness(deployment: Deployment, root: string): Harness {
-  const { servers, admin, faults } = deployment;
+  const { servers, admin } = deployment;
   const base64 = (bytes: string | Uint8Array) => Buffer.from(bytes).toString('base64');
   const named = (key: string) => base64(root === '' ? key : `${root}/${key}`);
   const call = (path: string, body: object) => etcdCall(servers[0] as (typeof servers)[0], admin, path, body);
-  const each = async (action: (server: (typeof servers)[0]) => Promise<void>) => {
-    await Promise.all(servers.map(action));
-  };
   return {
-    client: () => openClient(deployment, root),
+    client: () =>
+      proxiedClient(deployment, (proxies) => {
+        const scheme = deployment.client.tls === undefined ? 'http' : 'https';
+        const endpoints = proxies.map(({ host, port }) => `${scheme}://${host}:${port}`);
+        return etcd({ endpoints, root, ...accessOptions(deployment) });
+      }),
     versions: { etcd: deployment.version },
     raw: {
       get: async (key) => {
@@ -34,27 +36,7 @@ export function etcdHarness(deployment: Deployment, root: string): Harness {
       },
     },
     faults: {
-      ...(faults.restart && {
-        restart: async () => {
-          await each((server) => server.kill());
-          await each((server) => server.start());
-        },
-      }),
-      ...(faults.freeze && {
-        pause: async () => {
-          await each((server) => server.freeze());
-          return () => each((server) => server.thaw());
-        },
-      }),
-      ...(faults.restart &&
-        servers.length > 1 && {
-          failover: async () => {
-            const leader = await deployment.leader();
-            await leader.kill();
-            await deployment.leader();
-            return () => leader.start();
-          },
-        }),
+      ...serverFaults(deployment),
       expireSession: async (id) => {
         await call('/v3/lease/revoke', { ID: BigInt(`0x${id}`).toString() });
       },
@@ -64,33 +46,5 @@ export function etcdHarness(deployment: Deployment, root: string): Harness {
       },
     },
     close: () => deployment.remove(),
-  };
-}
-
-async function openClient(deployment: Deployment, root: string): Promise<HarnessClient> {
-  const proxies = await Promise.all(deployment.servers.map((server) => FaultProxy.open(server)));
-  const scheme = deployment.client.tls === undefined ? 'http' : 'https';
-  const endpoints = proxies.map(({ host, port }) => `${scheme}://${host}:${port}`);
-  const heal = async () => {
-    await Promise.all(proxies.map((proxy) => proxy.heal()));
-  };
-  return {
-    driver: etcd({ endpoints, root, ...accessOptions(deployment) }),
-    faults: {
-      partition: async (mode) => {
-        await Promise.all(proxies.map((proxy) => (mode === 'refuse' ? proxy.cut() : proxy.hold())));
-        return heal;
-      },
-      reset: async () => {
-        for (const proxy of proxies) proxy.reset();
-      },
-      latency: async (latency) => {
-        for (const proxy of proxies) proxy.slow({ latency });
-        return heal;
-      },
-    },
-    close: async () => {
-      await Promise.all(proxies.map((proxy) => proxy.close()));
-    },
   };
 }
