@@ -7,6 +7,7 @@
  *   npm run demo -- etcd://127.0.0.1:2379/demo      on etcd, below /demo
  *   npm run demo -- consul://127.0.0.1:8500/demo    on Consul, below demo: takes longer, since its sessions do
  */
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +26,14 @@ const url = process.argv[2] ?? pathToFileURL(join(folder, 'demo.db')).href.repla
 const workers: WorkerProcess[] = [];
 /** From here on each change is shown; before, the workers read what is there. */
 let changing = false;
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    for (const worker of workers) worker.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(1);
+  });
+}
 
 const store = await openStore(await openDriver(url), { codec: json() });
 try {

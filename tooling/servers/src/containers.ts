@@ -15,9 +15,19 @@ export const officialImages: Readonly<Record<Kind, string>> = {
   zookeeper: 'zookeeper:3.9',
 };
 
-/** KV_TEST_<KIND>_IMAGE names another one. */
-function imageOf(kind: Kind): string {
-  return process.env[`KV_TEST_${kind.toUpperCase()}_IMAGE`] || officialImages[kind];
+/**
+ * The one that KV_TEST_<KIND>_IMAGE names; else the official one; but before that is fetched, one that build-images.sh has
+ * made here.
+ */
+async function imageOf(kind: Kind): Promise<string> {
+  const named = process.env[`KV_TEST_${kind.toUpperCase()}_IMAGE`];
+  if (named) return named;
+  const present = async (reference: string) => {
+    const images = await (await engine()).listImages({ filters: { reference: [reference] } });
+    return images[0]?.RepoTags?.[0];
+  };
+  const official = officialImages[kind];
+  return (await present(official)) ?? (await present(`kv-test/${kind}`)) ?? official;
 }
 
 /** In the container: the configuration, and the data below. */
@@ -179,7 +189,8 @@ export async function openContainerSite(kind: Kind, recipe: Recipe, size: 1 | 3)
     canIsolate: network !== undefined,
 
     async create(place, command) {
-      const definition = new MemberContainer(imageOf(kind), async (id) => network?.connect(id, place.peer))
+      const image = await imageOf(kind);
+      const definition = new MemberContainer(image, async (id) => network?.connect(id, place.peer))
         .withLabels(labels())
         .withEntrypoint([recipe.program])
         .withCommand([...command.args])
@@ -190,7 +201,7 @@ export async function openContainerSite(kind: Kind, recipe: Recipe, size: 1 | 3)
         // Whether it serves is asked from outside: other strategies need a shell, which etcd's official image lacks.
         .withWaitStrategy(Wait.forLogMessage(/./));
       const container = await definition.start().catch((error: Error) => {
-        throw startFailed(kind, error);
+        throw startFailed(kind, image, error);
       });
       const instance = new ContainerInstance(container);
       instances.set(place, instance);
@@ -212,10 +223,10 @@ export async function openContainerSite(kind: Kind, recipe: Recipe, size: 1 | 3)
   };
 }
 
-function startFailed(kind: Kind, cause: Error): Error {
+function startFailed(kind: Kind, image: string, cause: Error): Error {
   return new Error(
     [
-      `no container of the image ${imageOf(kind)} could be started: ${cause.message}`,
+      `no container of the image ${image} could be started: ${cause.message}`,
       'Where its registry is out of reach: build local images (scripts/build-images.sh), name another image',
       `(KV_TEST_${kind.toUpperCase()}_IMAGE), or run the servers as processes (KV_TEST_MODE=processes).`,
     ].join('\n'),
