@@ -77,23 +77,6 @@ test('what the token does not cover is refused in every kind of call', async () 
   await store.close();
 });
 
-test('a token that is deleted while the store is open is refused, after the time that a server needs to start', async () => {
-  const [server] = deployment.servers as [Deployment['servers'][0]];
-  const management = { Policies: [{ ID: '00000000-0000-0000-0000-000000000001' }] };
-  const made = await consulCall(server, deployment.admin, 'PUT', '/v1/acl/token', JSON.stringify(management));
-  const { AccessorID, SecretID } = JSON.parse(made.body);
-  const store = await openStore(consul({ ...options, token: SecretID }));
-  const watch = store.watch('a')[Symbol.asyncIterator]();
-  await watch.next();
-  const next = watch.next();
-  next.catch(() => {});
-  await consulCall(server, deployment.admin, 'DELETE', `/v1/acl/token/${AccessorID}`);
-  await assert.rejects(store.get('a', { timeout: 500 }), { code: 'KV_UNAVAILABLE' });
-  await assert.rejects(store.get('a', { timeout: 15_000 }), { code: 'KV_PERMISSION_DENIED' });
-  await assert.rejects(next, { code: 'KV_PERMISSION_DENIED' });
-  await store.close();
-}, 40_000);
-
 test('certificates that are missing or not trusted are errors that say so', async () => {
   const { tls, ...others } = options;
   const { cert, key, ...authority } = tls ?? {};

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server as Listener, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './ports.ts';
 import { type Protocol, requestCounter } from './request-counter.ts';
 import type { Address } from './server.ts';
@@ -100,8 +101,18 @@ export class FaultProxy implements Address {
   }
 
   async #listen(): Promise<void> {
-    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
-    await once(this.#listener.listen(this.port, this.host), 'listening');
+    for (let tries = 1; ; tries++) {
+      const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
+      try {
+        await once(listener.listen(this.port, this.host), 'listening');
+        this.#listener = listener;
+        return;
+      } catch (error) {
+        // For a moment another run may be looking whether this port is free.
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries === 50) throw error;
+        await sleep(20);
+      }
+    }
   }
 
   #accept(client: Socket): void {
