@@ -43,10 +43,10 @@ export const outages = [
   conformanceCase(
     'faults/a-silent-server-is-a-timeout',
     async ({ open, faults }) => {
-      const store = await open({ timeout: 3_000 });
+      const store = await open({ timeout: 1_500 });
       await store.put('key', 'before');
       const heal = await faults.pause();
-      await expectTimeouts(store, 3_000, undefined);
+      await expectTimeouts(store, 1_500, undefined);
       await expectTimeouts(store, 300, 300);
       await heal();
       const fresh = await open({ timeout: 20_000 });
