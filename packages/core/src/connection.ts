@@ -24,9 +24,10 @@ export interface CallName {
   readonly write: boolean;
 }
 
-/** Something open that `close` has to end: a session, a lock, a wait. */
-export interface Closable {
-  close(): Promise<void>;
+/** Something open that ends with the store. */
+export interface OpenPart {
+  /** Tells whoever relies on it, and only then the server. */
+  end(reason: KvError): Promise<void>;
 }
 
 /** One driver, and everything that the views of a store (namespaces, codecs) share. */
@@ -37,7 +38,7 @@ export class Connection {
   /** Ends everything that waits without a deadline of its own. */
   readonly closing = new AbortController();
   readonly watches = new Map<string, SharedWatch>();
-  readonly #open = new Set<Closable>();
+  readonly #open = new Set<OpenPart>();
   readonly #running = new Set<Promise<unknown>>();
   readonly #impaired = new Set<object>();
   #status: Status = 'connected';
@@ -186,11 +187,11 @@ export class Connection {
   }
 
   /** Has `close` end it. */
-  adopt(part: Closable): void {
+  adopt(part: OpenPart): void {
     this.#open.add(part);
   }
 
-  disown(part: Closable): void {
+  disown(part: OpenPart): void {
     this.#open.delete(part);
   }
 
@@ -209,10 +210,14 @@ export class Connection {
   async #close(): Promise<void> {
     // Even the first step waits, so that every call made before this one has been registered.
     await null;
-    this.closing.abort(closedError());
+    const reason = closedError();
+    this.closing.abort(reason);
     for (const watch of [...this.watches.values()]) watch.close();
-    await Promise.allSettled([...this.#open].map((part) => part.close()));
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+    // A call that is under way may still open something.
+    while (this.#open.size + this.#running.size > 0) {
+      await Promise.allSettled([...this.#open].map((part) => part.end(reason)));
+      await Promise.allSettled(this.#running);
+    }
     this.#setStatus('closed');
     await this.driver.close();
   }

@@ -51,7 +51,8 @@ export class Session implements AsyncDisposable {
   /**
    * Aborts, with a `KV_SESSION_LOST` as its reason, when the server says that the session is gone, or when the local
    * clock says that it may be: a tenth of `ttl`, at most a second, before `ttl` has passed since the sending of the last
-   * renewal that was confirmed. Closing the session does not abort it.
+   * renewal that was confirmed. With `KV_CLOSED`, when the store is closed: before the server is told. `close()` of the
+   * session itself does not abort it.
    *
    * Read it anew before each step that depends on it: reading compares with the clock, which a process that was frozen
    * needs, since its timers are late.
@@ -74,6 +75,14 @@ export class Session implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @internal */
+  async end(reason: KvError): Promise<void> {
+    if (this.#over.signal.aborted) return;
+    this.#stop();
+    this.#lost.abort(reason);
+    await this.#endStored();
   }
 
   /** @internal The driver's session behind `session`, if a write on `connection` may be bound to it. */
@@ -138,20 +147,17 @@ export class Session implements AsyncDisposable {
   }
 
   #lose(reason: KvError): void {
-    if (this.#over.signal.aborted) return;
-    this.#end();
-    this.#lost.abort(reason);
     // The server may still have it, and others wait for its keys.
-    this.#connection.background(this.#endStored());
+    this.#connection.background(this.end(reason));
   }
 
   async #close(): Promise<void> {
     if (this.#over.signal.aborted) return;
-    this.#end();
+    this.#stop();
     await this.#endStored();
   }
 
-  #end(): void {
+  #stop(): void {
     this.#over.abort();
     clearTimeout(this.#deadline);
     this.#connection.recover(this);

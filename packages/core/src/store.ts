@@ -349,7 +349,8 @@ export class Store<Out = Uint8Array, In = Uint8Array | string> implements AsyncD
 
   /**
    * Closes the connection, for every view of it: ends watches, releases locks, closes sessions, lets calls that are under
-   * way finish within their deadlines, and frees everything, so that the process can exit. Later calls are `KV_CLOSED`.
+   * way finish within their deadlines, and frees everything, so that the process can exit. Later calls are `KV_CLOSED`, and
+   * so is the reason with which `lost` of its locks and sessions aborts, before the server is told to give them to others.
    * Idempotent. Does not reject: what a server that is away could not be told ends by itself.
    */
   close(): Promise<void> {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type Driver, type DriverHold, KvError } from '@kv/core';
 import { MemoryServer } from '@kv/core/memory';
 import { describe, test, vi } from 'vitest';
@@ -92,6 +94,32 @@ describe('a waiter', () => {
     await vi.waitFor(() => assert.equal(server.sessionCount, 1));
     await held.release();
     await close();
+  });
+
+  test('keeps nothing of the queue but the one before it', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage: () => void = runInNewContext('gc');
+    const listed: WeakRef<object>[] = [];
+    const { played, close, queue } = await clients((memory) => ({
+      list: async (...args) => {
+        const page = await memory.list(...args);
+        const items = page.items.map((pair) => ({ ...pair }));
+        listed.push(...items.map((item) => new WeakRef(item)));
+        return { ...page, items };
+      },
+    }));
+    const held = await played.lock('key');
+    const waiters = Array.from({ length: 20 }, () => assert.rejects(played.lock('key'), { code: 'KV_CLOSED' }));
+    await vi.waitFor(() => assert.equal(queue().length, 21));
+    await vi.waitFor(() => {
+      collectGarbage();
+      const kept = listed.filter((pair) => pair.deref() !== undefined).length;
+      assert.equal(kept, 0, `${kept} of ${listed.length} pairs are kept`);
+    });
+    const over = Promise.all(waiters);
+    await close();
+    await over;
+    assert.equal(held.lost.aborted, true);
   });
 
   test('is woken alone', async () => {

@@ -214,6 +214,32 @@ describe('closing', () => {
     await store.close();
   });
 
+  test('the store tells who relies on a session before it tells the server', async () => {
+    let knewIt: boolean | undefined;
+    const { store, session } = await playedSession({
+      close: async () => {
+        knewIt = session.lost.aborted;
+      },
+    });
+    await store.close();
+    assert.equal(knewIt, true);
+    assert.equal(session.lost.reason.code, 'KV_CLOSED');
+  });
+
+  test('the store ends also what opens while it closes', async () => {
+    const opened = Promise.withResolvers<DriverSession>();
+    const close = vi.fn(async () => {});
+    const store = await fakeStore(() => ({ openSession: () => opened.promise }));
+    const opening = store.session({ ttl });
+    const closed = store.close();
+    await vi.advanceTimersByTimeAsync(0);
+    opened.resolve({ id: 'late', ttl, renew: async () => {}, close });
+    await closed;
+    assert.equal((await opening).lost.reason.code, 'KV_CLOSED');
+    assert.equal(close.mock.calls.length, 1);
+    assert.equal(vi.getTimerCount(), 0);
+  });
+
   test('the store closes its sessions, and does not wait for ever for a server that is away', async () => {
     const { store, calls } = await playedSession({ close: never });
     const closed = store.close();

@@ -45,7 +45,6 @@ export class Lock implements AsyncDisposable {
     this.#connection = connection;
     this.#session = session;
     this.#hold = hold;
-    connection.adopt(this);
     session.lost.addEventListener('abort', () => this.#lose(session.lost.reason), { once: true });
     if (session.lost.aborted) this.#lose(session.lost.reason);
     void hold.lost.then(() => this.#lose(lostError()));
@@ -53,7 +52,7 @@ export class Lock implements AsyncDisposable {
 
   /**
    * Aborts when the lock is no longer held, or may no longer be: before another client can hold it, unless the server
-   * ended the session by force. See `Session.lost`; releasing does not abort it.
+   * ended the session by force. See `Session.lost`; releasing does not abort it, closing the store does.
    */
   get lost(): AbortSignal {
     // Reading compares the session's deadline with the clock.
@@ -72,17 +71,11 @@ export class Lock implements AsyncDisposable {
     return this.#released;
   }
 
-  /** @internal */
-  close(): Promise<void> {
-    return this.release();
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }
 
   async #release(): Promise<void> {
-    this.#connection.disown(this);
     if (this.#lost.signal.aborted) return this.#session.close();
     try {
       const name: CallName = { operation: 'lock.release', key: this.key, write: false };

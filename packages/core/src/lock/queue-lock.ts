@@ -5,6 +5,8 @@ import { KvError } from '../error.ts';
 import { KeyWatcher } from '../watch/key-watcher.ts';
 import { sharedLife } from '../watch/shared-watch.ts';
 
+type Entry = Pick<StoredPair, 'key' | 'createRevision'>;
+
 /**
  * The fair lock for every driver without one of its own. Who wants the lock creates an entry below `<key>/.lock/`, bound
  * to its session. The entry with the smallest `createRevision` holds the lock; each other one waits for the entry just
@@ -27,12 +29,10 @@ export class QueueLock implements DriverLock {
       this.#persist(name, { signal, timeout }, attempt);
     const entry = await persist((driver, call) => enter(driver, entryKey, request, call));
     for (;;) {
-      const queue = await persist((_, call) => this.#entries(request.key, call));
-      const place = queue.findIndex(({ key }) => key === entryKey);
-      if (place === -1) failAsLost();
-      if (place === 0) return this.#hold(entry);
+      const predecessor = await persist((_, call) => this.#predecessor(request.key, entryKey, call));
+      if (predecessor === undefined) return this.#hold(entry);
       if (!request.wait) return undefined;
-      await this.#gone(queue[place - 1] as StoredPair, signal);
+      await this.#gone(predecessor, signal);
       signal.throwIfAborted();
     }
   }
@@ -60,6 +60,18 @@ export class QueueLock implements DriverLock {
     }
   }
 
+  /**
+   * Who is just before `entryKey` in the queue of the lock `key`. It alone is kept while it is waited for: a thousand waiters
+   * would hold a million entries.
+   */
+  async #predecessor(key: string, entryKey: string, call: CallContext): Promise<Entry | undefined> {
+    const queue = await this.#entries(key, call);
+    const place = queue.findIndex((entry) => entry.key === entryKey);
+    if (place === -1) failAsLost();
+    const before = queue[place - 1];
+    return before && { key: before.key, createRevision: before.createRevision };
+  }
+
   async #entries(key: string, call: CallContext): Promise<StoredPair[]> {
     const entries: StoredPair[] = [];
     let cursor: unknown;
@@ -82,7 +94,7 @@ export class QueueLock implements DriverLock {
   }
 
   /** Resolves when the entry is gone, the signal has aborted, or the store closes. */
-  async #gone(entry: StoredPair, signal: AbortSignal): Promise<void> {
+  async #gone(entry: Entry, signal: AbortSignal): Promise<void> {
     const watcher = new KeyWatcher(
       entry.key,
       (pair) => pair,

@@ -86,10 +86,13 @@ export const lockWaiting = [
     const held = await one.lock('key');
     const waiting = quiet(other.lock('key', { wait: 20_000 }));
     assert.equal(await stillPending(waiting, 50), true);
-    await one.close();
+    const closing = one.close();
     const next = await waiting;
-    assert.equal(held.lost.aborted, false, 'it was released, not lost');
+    assert.equal(held.lost.aborted, true, 'another client holds the lock before its holder knows that it has lost it');
+    assert.equal(held.lost.reason.code, 'KV_CLOSED');
+    await closing;
     await held.release();
+    assert.equal(next.lost.aborted, false);
     await next.release();
   }),
 

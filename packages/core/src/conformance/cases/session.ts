@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { conformanceCase } from '../case.ts';
 import { goneWithin, keptTtl, shortTtl } from '../durations.ts';
 import { treeSteps } from '../watch-steps.ts';
@@ -120,9 +121,11 @@ export const session = [
     const [owner, other] = [await open(), await open()];
     const session = await owner.session();
     await owner.put('key', '', { session });
-    await owner.close();
+    const closing = owner.close();
+    await once(session.lost, 'abort');
+    assert.equal(session.lost.reason.code, 'KV_CLOSED');
+    await closing;
     assert.equal(await other.exists('key'), false);
-    assert.equal(session.lost.aborted, false, 'it was closed, not lost');
     await session.close();
     await assert.rejects(owner.session(), { code: 'KV_CLOSED' });
   }),
