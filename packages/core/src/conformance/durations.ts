@@ -13,7 +13,7 @@ export function shortTtl({ minMs }: DurationLimits): number {
  * as this.
  */
 export function keptTtl({ minMs }: DurationLimits): number {
-  return Math.max(minMs, 4_000);
+  return Math.max(minMs, 6_000);
 }
 
 /** How many milliseconds after its last renewal a session is gone at the latest, and every client can know. */

@@ -1,5 +1,4 @@
 import { describeConformance } from '@kv/core/conformance/vitest';
-import { sqliteHarness } from './sqlite-harness.ts';
+import { sqliteHarness } from '../sqlite-harness.ts';
 
-describeConformance({ name: 'sqlite', harness: () => sqliteHarness() });
 describeConformance({ name: 'sqlite, with a root', harness: () => sqliteHarness({ root: 'registry/team-a' }) });

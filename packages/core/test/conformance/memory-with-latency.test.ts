@@ -1,5 +1,4 @@
 import { describeConformance } from '@kv/core/conformance/vitest';
-import { memoryHarness } from './memory-harness.ts';
+import { memoryHarness } from '../memory-harness.ts';
 
-describeConformance({ name: 'memory', harness: () => memoryHarness() });
 describeConformance({ name: 'memory, with latency', harness: () => memoryHarness({ latency: 2 }) });

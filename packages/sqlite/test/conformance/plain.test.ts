@@ -1,0 +1,4 @@
+import { describeConformance } from '@kv/core/conformance/vitest';
+import { sqliteHarness } from '../sqlite-harness.ts';
+
+describeConformance({ name: 'sqlite', harness: () => sqliteHarness() });
