@@ -6,4 +6,5 @@ export default library([
   'src/conformance/index.ts',
   'src/conformance/vitest.ts',
   'src/conformance/node.ts',
+  'src/otel/index.ts',
 ]);

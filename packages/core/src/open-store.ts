@@ -1,10 +1,12 @@
 import { Call, type CallOptions, settle } from './call.ts';
 import { bytes, type Codec } from './codec.ts';
 import { Connection } from './connection.ts';
+import { startDebugLog } from './debug-log.ts';
 import type { DriverFactory } from './driver.ts';
 import { checkDuration } from './duration.ts';
 import { KvError } from './error.ts';
 import { Store } from './store.ts';
+import { callChannel } from './tracing.ts';
 import { View } from './view.ts';
 
 export interface StoreOptions extends CallOptions {
@@ -28,8 +30,21 @@ export function openStore<Out, In>(
 ): Promise<Store<Out, In>>;
 export async function openStore<Out, In>(
   factory: DriverFactory,
-  { timeout = defaultTimeout, signal, codec }: StoreOptions & { readonly codec?: Codec<Out, In> } = {},
+  options: StoreOptions & { readonly codec?: Codec<Out, In> } = {},
 ): Promise<Store<Out, In>> {
+  startDebugLog();
+  const connect = async () => {
+    const connection = await openConnection(factory, options);
+    return new Store(new View(connection, '', options.codec ?? (bytes() as unknown as Codec<Out, In>)));
+  };
+  if (!callChannel.hasSubscribers) return connect();
+  return callChannel.tracePromise(connect, { driver: factory.name, operation: 'openStore', retries: 0 });
+}
+
+async function openConnection(
+  factory: DriverFactory,
+  { timeout = defaultTimeout, signal }: StoreOptions,
+): Promise<Connection> {
   const name = { operation: 'openStore', driver: factory.name, write: false };
   if (factory.driverApi !== 1) {
     throw new KvError(
@@ -41,9 +56,7 @@ export async function openStore<Out, In>(
   try {
     const call = new Call(checkDuration('timeout', timeout), signal);
     const driver = await settle((async () => factory.connect(call))(), call, (late) => void late.close());
-    return new Store(
-      new View(new Connection(driver, factory.name, timeout), '', codec ?? (bytes() as unknown as Codec<Out, In>)),
-    );
+    return new Connection(driver, factory.name, timeout);
   } catch (error) {
     if (signal?.aborted && error === signal.reason) throw error;
     throw (

@@ -4,7 +4,7 @@ import type { Status } from './connection.ts';
 /** What subscribers of the tracing channel `kv:call` get with each event of a call. Never a value, an option or a secret. */
 export interface CallTrace {
   readonly driver: string;
-  /** The call by its name on `Store`. */
+  /** The call by its name on `Store`; or `openStore`. */
   readonly operation: string;
   /** Canonical, with the namespace; absent where the call has none or several. */
   readonly key?: string | undefined;
