@@ -65,6 +65,7 @@ export class Servers {
   async #send<T>(signal: AbortSignal, send: (server: Server, ctx: RequestContext) => Promise<T>): Promise<T> {
     if (this.#closed || signal.aborted) throw canceled();
     const used = this.#current;
+    const sentAt = performance.now();
     const ctx: RequestContext = new EventEmitter();
     const cancel = () => ctx.emit('cancel');
     signal.addEventListener('abort', cancel, { once: true });
@@ -72,7 +73,8 @@ export class Servers {
     try {
       const answer = await send(this.#servers[used] as Server, ctx);
       this.#accepted = true;
-      this.#unknownSince = undefined;
+      // Not by the answer to a blocking query that was sent when the token was still known.
+      if (this.#unknownSince !== undefined && sentAt > this.#unknownSince) this.#unknownSince = undefined;
       return answer;
     } catch (error) {
       const told = this.#forgetsToken(error)

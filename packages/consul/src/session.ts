@@ -1,5 +1,5 @@
 import type { CallContext, DriverSession } from '@kv/core';
-import { canceled, onStatus, sessionLost } from './errors.ts';
+import { canceled, onStatus, sessionLost, unavailable } from './errors.ts';
 import type { Servers } from './servers.ts';
 
 /** How long the server's answer is waited for, in milliseconds, when the caller has given up, to know what is to be closed. */
@@ -38,18 +38,28 @@ export async function destroySession(servers: Servers, id: string, signal: Abort
 
 export async function openSession(servers: Servers, ttl: number, call: CallContext): Promise<DriverSession> {
   const id = await createSession(servers, ttl, sessionName, call.signal);
+  let isGone = false;
   return {
     id,
     ttl,
     renew: async ({ signal }) => {
-      await servers.request(signal, (client, ctx) =>
-        client.session.renew({ id, ctx }).catch(
-          onStatus(404, () => {
-            throw sessionLost('the server does not know the session any more');
-          }),
+      const known = await servers.request(signal, (client, ctx) =>
+        client.session.renew({ id, ctx }).then(
+          () => true,
+          onStatus(404, () => false),
         ),
       );
+      if (known) return;
+      // A leader that was just elected says so too, of sessions that it has yet to read from its log. A consistent read waits.
+      const session = await servers.request(signal, (client, ctx) =>
+        client.session.info({ id, consistent: true, ctx }),
+      );
+      if (session !== undefined) throw unavailable('the leader has yet to learn of the session', 'not-applied');
+      isGone = true;
+      throw sessionLost('the server does not know the session any more');
     },
-    close: ({ signal }) => destroySession(servers, id, signal),
+    close: async ({ signal }) => {
+      if (!isGone) await destroySession(servers, id, signal);
+    },
   };
 }

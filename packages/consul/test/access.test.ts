@@ -77,6 +77,25 @@ test('what the token does not cover is refused in every kind of call', async () 
   await store.close();
 });
 
+test('a deleted token ends calls and watches, after the time that a server needs to start', async () => {
+  const [server] = deployment.servers as [Deployment['servers'][0]];
+  const management = { Policies: [{ ID: '00000000-0000-0000-0000-000000000001' }] };
+  const made = await consulCall(server, deployment.admin, 'PUT', '/v1/acl/token', JSON.stringify(management));
+  const { AccessorID, SecretID } = JSON.parse(made.body);
+  const store = await openStore(consul({ ...options, token: SecretID }));
+  const watch = store.watch('a')[Symbol.asyncIterator]();
+  await watch.next();
+  const watchEnded = assert.rejects(watch.next(), { code: 'KV_PERMISSION_DENIED' });
+  await consulCall(server, deployment.admin, 'DELETE', `/v1/acl/token/${AccessorID}`);
+  await assert.rejects(store.get('a', { timeout: 1_000 }), { code: 'KV_UNAVAILABLE' });
+  const noticedAt = performance.now();
+  await assert.rejects(store.get('a', { timeout: 30_000 }), { code: 'KV_PERMISSION_DENIED' });
+  await watchEnded;
+  // The answer to the query that waits when the token goes does not count as one to a token that is known.
+  assert.ok(performance.now() - noticedAt < 13_000, `${performance.now() - noticedAt} ms`);
+  await store.close();
+}, 60_000);
+
 test('certificates that are missing or not trusted are errors that say so', async () => {
   const { tls, ...others } = options;
   const { cert, key, ...authority } = tls ?? {};

@@ -13,9 +13,9 @@ afterEach(async () => {
 
 const secret = 's3cret-token';
 
-async function openOn(server: FakeConsul, timeout = 1_000) {
+async function openOn(server: FakeConsul) {
   fake = server;
-  return openStore(consul({ addresses: [server.address], root: server.root, token: secret }), { timeout });
+  return openStore(consul({ addresses: [server.address], root: server.root, token: secret }));
 }
 
 const answers: [status: number, body: string, write: [code: string, outcome: string]][] = [
@@ -39,9 +39,8 @@ test('a token that stays unknown is refused, after the time that a server needs 
     await FakeConsul.start((_, response) =>
       response.writeHead(403, { 'content-type': 'text/plain' }).end('ACL not found'),
     ),
-    300,
   );
-  await assert.rejects(store.get('key'), { code: 'KV_UNAVAILABLE' });
+  await assert.rejects(store.get('key', { timeout: 1_000 }), { code: 'KV_UNAVAILABLE' });
   await assert.rejects(store.get('key', { timeout: 30_000 }), { code: 'KV_PERMISSION_DENIED' });
   await store.close();
 }, 40_000);
@@ -51,9 +50,8 @@ for (const [status, body, [code, outcome]] of answers) {
     const marker = `${body} ${'x'.repeat(10)}`;
     const store = await openOn(
       await FakeConsul.start((_, response) => response.writeHead(status, { 'content-type': 'text/plain' }).end(marker)),
-      300,
     );
-    const error = await store.put('key', 'the-value').then(
+    const error = await store.put('key', 'the-value', { timeout: 1_000 }).then(
       () => assert.fail('it was accepted'),
       (reason: unknown) => reason,
     );
@@ -90,7 +88,6 @@ test('an answer that breaks off is an error at once, and the read is sent again'
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
       response.write('[', () => response.destroy());
     }),
-    5_000,
   );
   const started = performance.now();
   assert.equal(new TextDecoder().decode((await store.get('key'))?.value), 'whole');
@@ -113,9 +110,8 @@ test('a write whose answer breaks off has an unknown outcome, and is not sent ag
 test('an answer that is not JSON is an error', async () => {
   const store = await openOn(
     await FakeConsul.start((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{')),
-    500,
   );
-  await assert.rejects(store.get('key'), (error: unknown) => KvError.is(error));
+  await assert.rejects(store.get('key', { timeout: 1_000 }), (error: unknown) => KvError.is(error));
   await store.close();
 });
 

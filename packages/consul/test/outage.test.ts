@@ -7,10 +7,9 @@ import { pipeline } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { openStore, type Store } from '@kv/core';
-import { type Deployment, FaultProxy, poll, type Server, startServers } from '@kv-tooling/servers';
+import { type Deployment, FaultProxy, freePort, poll, type Server, startServers } from '@kv-tooling/servers';
 import { afterAll, afterEach, beforeAll, beforeEach, test } from 'vitest';
 import { consul } from '../src/index.ts';
-import { freePort } from './free-port.ts';
 
 let deployment: Deployment;
 let server: Server;

@@ -120,6 +120,7 @@ export class LeaseSession implements DriverSession {
   readonly id: string;
   readonly lease: Lease;
   readonly #leases: Leases;
+  #isGone = false;
 
   constructor(leases: Leases, lease: Lease) {
     this.#leases = leases;
@@ -131,12 +132,17 @@ export class LeaseSession implements DriverSession {
     return this.lease.ttl;
   }
 
-  renew(call: CallContext): Promise<void> {
-    return this.#leases.keepAlive(this.lease.id, call);
+  async renew(call: CallContext): Promise<void> {
+    try {
+      await this.#leases.keepAlive(this.lease.id, call);
+    } catch (error) {
+      this.#isGone = KvError.is(error, 'KV_SESSION_LOST');
+      throw error;
+    }
   }
 
-  close(call: CallContext): Promise<void> {
-    return this.#leases.revoke(this.lease.id, call);
+  async close(call: CallContext): Promise<void> {
+    if (!this.#isGone) await this.#leases.revoke(this.lease.id, call);
   }
 }
 

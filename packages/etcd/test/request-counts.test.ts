@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { openStore } from '@kv/core';
-import { FaultProxy, poll, startServers } from '@kv-tooling/servers';
+import { etcdCall, FaultProxy, poll, startServers } from '@kv-tooling/servers';
 import { afterAll, beforeAll, test } from 'vitest';
 import { etcd } from '../src/index.ts';
 
@@ -81,6 +81,18 @@ test('lock: 3 and the watch of its entry, which one stream serves', async () => 
   await other.release();
   await lock.release();
   await sent(7); // the end of each lease
+});
+
+test('a session whose lease was revoked is not ended once more', async () => {
+  const call = { signal: AbortSignal.timeout(10_000), deadline: performance.now() + 10_000 };
+  const driver = await etcd({ endpoints: [`http://${proxy.host}:${proxy.port}`] }).connect(call);
+  const session = await driver.openSession(10_000, call);
+  await etcdCall(deployment.servers[0] as (typeof deployment.servers)[0], {}, '/v3/lease/revoke', {
+    ID: BigInt(`0x${session.id}`).toString(),
+  });
+  await assert.rejects(session.renew(call), { code: 'KV_SESSION_LOST' });
+  assert.equal((await counted(() => session.close(call))).requests, 0);
+  await driver.close();
 });
 
 test('watchers share one stream, and each target is read once', async () => {
