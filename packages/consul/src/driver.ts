@@ -39,8 +39,8 @@ const capabilities: Capabilities = Object.freeze({
   ttl: durations,
   session: durations,
   maxValueBytes,
-  // A key that moves from one session to another takes two verbs.
-  transaction: Object.freeze({ maxOperations: mostVerbs / 2 }),
+  // A key that moves from one session to another takes two verbs. For as many keys half of the body is enough.
+  transaction: Object.freeze({ maxOperations: mostVerbs / 2, maxBytes: 256 * 1024 }),
   watch: 'latest-state',
   lock: Object.freeze({ fair: false }),
   compareAndSet: 'exact',
@@ -141,18 +141,6 @@ export class ConsulDriver implements Driver {
     operations: readonly StoredOperation[],
     call: CallContext,
   ): Promise<StoredTransactionResult> {
-    const bytes = operations.reduce((sum, each) => sum + (each.type === 'put' ? each.value.byteLength : 0), 0);
-    if (bytes > maxTransactionBytes) {
-      const [only, ...others] = operations;
-      if (only?.type === 'put' && others.length === 0 && conditions.length === 0) {
-        return { committed: true, pairs: [await this.put(only.key, only.value, only.lifetime, call)] };
-      }
-      throw new KvError(
-        'KV_VALUE_TOO_LARGE',
-        `the values of the transaction have ${bytes} bytes together, over the limit of ${maxTransactionBytes}`,
-        { outcome: 'not-applied' },
-      );
-    }
     const result = await this.#commit(conditions, operations, call);
     return { committed: result.committed, pairs: result.committed ? result.pairs : [] };
   }

@@ -11,7 +11,7 @@ import type { Servers } from './servers.ts';
 export const maxValueBytes = 512 * 1024;
 
 /**
- * The values of one transaction may have so many bytes together: its body, in which they are base64, may have 512 KiB
+ * A value that is written alone fits into a transaction up to this: the body, in which it is base64, may have 512 KiB
  * (`txn_max_req_len`), and keys and words take their part.
  */
 export const maxTransactionBytes = 380 * 1024;

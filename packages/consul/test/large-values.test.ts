@@ -66,15 +66,5 @@ test('what cannot be written in one step is refused before it is sent', async ()
   await assert.rejects(store.put('bound', largest(1), { ttl: 10_000 }), refused);
   const bound = await store.put('bound', 'small', { session });
   await assert.rejects(store.atomicPut('bound', largest(1), bound), refused);
-  await assert.rejects(
-    store.transaction({
-      if: [],
-      then: [
-        { type: 'put', key: 'x', value: new Uint8Array(200 * 1024) },
-        { type: 'put', key: 'y', value: new Uint8Array(200 * 1024) },
-      ],
-    }),
-    refused,
-  );
   await session.close();
 });

@@ -21,8 +21,11 @@ export interface Capabilities {
   /** Sessions, and therefore locks. */
   readonly session: DurationLimits;
   readonly maxValueBytes: number;
-  /** `maxOperations` bounds the conditions and the operations of one transaction together. */
-  readonly transaction: { readonly maxOperations: number } | false;
+  /**
+   * `maxOperations` bounds the conditions and the operations of one transaction together, `maxBytes` the values that it
+   * puts together. It may be less than `maxValueBytes`.
+   */
+  readonly transaction: { readonly maxOperations: number; readonly maxBytes: number } | false;
   /**
    * `every-change`: a watcher that keeps up sees each change. `latest-state`: changes that follow each other closely may
    * arrive as one.

@@ -6,7 +6,7 @@ import type { KvError } from './error.ts';
  *
  * WHAT CORE HAS DONE before a driver is called, so that no driver does it again:
  *   - keys and directories are canonical (see key.ts), with the namespace in front; `''` is the directory of everything;
- *   - values are bytes and not over `capabilities.maxValueBytes`;
+ *   - values are bytes and not over `capabilities.maxValueBytes`, those of a transaction together not over its `maxBytes`;
  *   - options are checked against `capabilities`: nothing that the driver declares as `false` ever arrives;
  *   - a time to live is within the declared range, rounded up to its minimum;
  *   - the store is not closed, and the caller's signal was not aborted.

@@ -242,7 +242,8 @@ export class Store<Out = Uint8Array, In = Uint8Array | string> implements AsyncD
    *
    * @returns Whether it was applied, and then the new pairs.
    * @throws {KvError} `KV_UNSUPPORTED`; `KV_INVALID_ARGUMENT` for two operations on one key, or more conditions and
-   * operations than `capabilities.transaction.maxOperations`; and as `put`.
+   * operations than `capabilities.transaction.maxOperations`; `KV_VALUE_TOO_LARGE` for values that have more bytes together than
+   * `capabilities.transaction.maxBytes`; and as `put`.
    */
   async transaction(request: TransactionRequest<In>, options: CallOptions = {}): Promise<TransactionResult<Out>> {
     const name: CallName = { operation: 'transaction', write: true };

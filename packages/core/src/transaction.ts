@@ -32,7 +32,7 @@ export type TransactionResult<Value> =
 /**
  * A transaction as a driver wants it, and the values that its puts will have.
  *
- * @throws {KvError} `KV_UNSUPPORTED`, `KV_INVALID_ARGUMENT`, and what the parts throw.
+ * @throws {KvError} `KV_UNSUPPORTED`, `KV_INVALID_ARGUMENT`, `KV_VALUE_TOO_LARGE`, and what the parts throw.
  */
 export function storedTransaction<Out, In>(
   view: View<Out, In>,
@@ -67,6 +67,11 @@ export function storedTransaction<Out, In>(
     throw invalid(
       `${conditions.length} conditions and ${operations.length} operations are more than the limit of ${limit.maxOperations}`,
     );
+  }
+  const bytes = values.reduce((sum, value) => sum + (value?.bytes.byteLength ?? 0), 0);
+  if (bytes > limit.maxBytes) {
+    const detail = `the values of the transaction have ${bytes} bytes together, and the limit is ${limit.maxBytes}`;
+    throw new KvError('KV_VALUE_TOO_LARGE', detail);
   }
   const keys = new Set<string>();
   for (const { key } of operations) {

@@ -34,7 +34,7 @@ const capabilities: Capabilities = Object.freeze({
   ttl: Object.freeze({ minMs: 500, maxMs: longestLife, latestFactor: 2 }),
   session: Object.freeze({ minMs: 1_000, maxMs: longestLife, latestFactor: 2 }),
   maxValueBytes: 4 << 20,
-  transaction: Object.freeze({ maxOperations: 1_000 }),
+  transaction: Object.freeze({ maxOperations: 1_000, maxBytes: 16 << 20 }),
   watch: 'every-change',
   lock: Object.freeze({ fair: true }),
   compareAndSet: 'exact',

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers';
 import { poll } from './poll.ts';
-import { freePort } from './ports.ts';
+import { freePort, returnPort } from './ports.ts';
 import type { Command, Place, Recipe } from './recipe.ts';
 import { currentRun } from './run.ts';
 import type { Kind } from './server.ts';
@@ -219,6 +219,7 @@ export async function openContainerSite(kind: Kind, recipe: Recipe, size: 1 | 3)
     async remove() {
       await Promise.all([...instances.values()].map(({ container }) => container.stop({ removeVolumes: true })));
       await network?.remove();
+      for (const { client } of places) returnPort(client.port);
     },
   };
 }

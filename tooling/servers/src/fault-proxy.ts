@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server as Listener, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './ports.ts';
+import { freePort, returnPort } from './ports.ts';
 import { type Protocol, requestCounter } from './request-counter.ts';
 import type { Address } from './server.ts';
 
@@ -96,23 +95,15 @@ export class FaultProxy implements Address {
     if (!this.#listener) await this.#listen();
   }
 
-  close(): Promise<void> {
-    return this.cut();
+  async close(): Promise<void> {
+    await this.cut();
+    returnPort(this.port);
   }
 
   async #listen(): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
-      try {
-        await once(listener.listen(this.port, this.host), 'listening');
-        this.#listener = listener;
-        return;
-      } catch (error) {
-        // For a moment another run may be looking whether this port is free.
-        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries === 50) throw error;
-        await sleep(20);
-      }
-    }
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
+    await once(listener.listen(this.port, this.host), 'listening');
+    this.#listener = listener;
   }
 
   #accept(client: Socket): void {

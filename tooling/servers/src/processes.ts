@@ -6,7 +6,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { freePort } from './ports.ts';
+import { freePort, returnPort } from './ports.ts';
 import type { Command, Place, Recipe } from './recipe.ts';
 import { currentRun, isAlive, processIdentity } from './run.ts';
 import type { Kind } from './server.ts';
@@ -165,6 +165,7 @@ export async function openProcessSite(kind: Kind, recipe: Recipe, size: 1 | 3): 
     async remove() {
       await Promise.all(instances.map((instance) => instance.kill()));
       await rm(root, { recursive: true, force: true });
+      for (const { ports } of places) for (const port of Object.values(ports)) returnPort(port);
     },
   };
 }

@@ -28,7 +28,7 @@ const capabilities: Capabilities = Object.freeze({
   ttl: Object.freeze({ minMs: 50, maxMs: longestTimer, latestFactor: 2 }),
   session: Object.freeze({ minMs: 50, maxMs: longestTimer, latestFactor: 2 }),
   maxValueBytes: 1 << 20,
-  transaction: Object.freeze({ maxOperations: 128 }),
+  transaction: Object.freeze({ maxOperations: 128, maxBytes: 4 << 20 }),
   watch: 'every-change',
   lock: Object.freeze({ fair: true }),
   compareAndSet: 'exact',

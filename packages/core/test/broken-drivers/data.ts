@@ -219,6 +219,18 @@ export const brokenDrivers: readonly BrokenDriver[] = [
       }),
   },
   {
+    name: 'takes fewer bytes in a transaction than it declares',
+    caughtBy: 'transaction/values-up-to-the-limit-together-are-applied-and-over-it-refused',
+    breaks: (driver) =>
+      replaced(driver, {
+        transaction: (conditions, operations, call) => {
+          const bytes = operations.reduce((sum, each) => sum + (each.type === 'put' ? each.value.byteLength : 0), 0);
+          if (bytes >= 4 << 20) throw new KvError('KV_UNAVAILABLE', 'the request is too large');
+          return transactionOf(driver)(conditions, operations, call);
+        },
+      }),
+  },
+  {
     name: 'declares limits that are not its own',
     caughtBy: 'values/up-to-the-limit-are-stored-and-over-it-refused',
     breaks: (driver) => {

@@ -169,6 +169,45 @@ export const transaction = [
   ),
 
   conformanceCase(
+    'transaction/values-up-to-the-limit-together-are-applied-and-over-it-refused',
+    async ({ open, capabilities }) => {
+      const [store, other] = [await open(), await open()];
+      assert(capabilities.transaction);
+      const { maxBytes, maxOperations } = capabilities.transaction;
+      assert(Number.isSafeInteger(maxBytes) && maxBytes >= 1_000, `maxBytes is ${maxBytes}`);
+      const putsOf = (count: number, bytes: number): Put[] =>
+        Array.from({ length: count }, (_, i) => {
+          const size = Math.floor(bytes / count) + (i < bytes % count ? 1 : 0);
+          // Keys of a length, and of characters, that take the most of what else is in the request.
+          return { type: 'put', key: `${i}/${'"'.repeat(400)}`, value: new Uint8Array(size).fill(255) };
+        });
+      const fewest = Math.ceil((maxBytes + 1) / capabilities.maxValueBytes);
+      for (const count of new Set([fewest, maxOperations])) {
+        const full = await transact(store, putsOf(count, maxBytes));
+        assert(full.committed);
+        const stored = await other.list('');
+        assert.deepEqual(
+          stored.map(({ revision }) => revision).sort(),
+          full.pairs.map((pair) => pair?.revision).sort(),
+        );
+        assert.equal(
+          stored.reduce((sum, { value }) => sum + value.byteLength, 0),
+          maxBytes,
+        );
+        const error = await expectError(transact(store, putsOf(count, maxBytes + 1)), 'KV_VALUE_TOO_LARGE', {
+          operation: 'transaction',
+          outcome: 'not-applied',
+          retryable: false,
+        });
+        for (const size of [maxBytes, maxBytes + 1]) assert.match(error.message, new RegExp(`\\b${size}\\b`));
+        assert.deepEqual(await other.list(''), stored, 'a refused transaction was applied');
+        await store.deleteTree('');
+      }
+    },
+    needed,
+  ),
+
+  conformanceCase(
     'transaction/transfers-by-many-clients-keep-the-sum',
     async ({ open, random }) => {
       const stores = await Promise.all(Array.from({ length: 3 }, () => open()));
