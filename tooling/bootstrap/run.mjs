@@ -8,6 +8,7 @@ import { root } from './folders.mjs';
 const usage = `usage: node tooling/bootstrap/run.mjs <job> [argument …]
   demo           the demo: examples/quickstart
   test           all tests; arguments go to vitest (the names of test files, -t <name>, …)
+  bench [backend …]  the benchmark: tooling/bench
   exec <command> any command, where it was called
   pnpm           pnpm, without installing the packages first: to change dependencies`;
 
@@ -15,6 +16,7 @@ const usage = `usage: node tooling/bootstrap/run.mjs <job> [argument …]
 const jobs = {
   demo: { command: ['node', '--conditions=@kv/source', 'examples/quickstart/main.ts'], cwd: root, packages: true },
   test: { command: ['vitest', 'run'], cwd: root, packages: true },
+  bench: { command: ['node', '--conditions=@kv/source', 'tooling/bench/src/main.ts'], cwd: root, packages: true },
   exec: { command: [], cwd: process.cwd(), packages: true },
   pnpm: { command: ['pnpm'], cwd: process.cwd(), packages: false },
 };
