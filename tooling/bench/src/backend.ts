@@ -6,6 +6,12 @@ import type { Operation } from './contestant.ts';
 /** The address of a server, or the directory of database files. */
 export type Place = string;
 
+interface Peer {
+  /** Whose versions are told: those of `peers/package.json`. */
+  readonly packages: readonly string[];
+  open(place: Place): Promise<Client>;
+}
+
 /** How to measure one backend. */
 export interface Backend {
   readonly name: string;
@@ -17,7 +23,7 @@ export interface Backend {
   /** The client library alone: the same requests, the same consistency, as many connections. */
   openBare(place: Place): Promise<Client>;
   /** What a user could take instead, by name. */
-  readonly peers?: Readonly<Record<string, (place: Place) => Promise<Client>>>;
+  readonly peers?: Readonly<Record<string, Peer>>;
   /** libkv's name of its driver. */
   readonly libkv?: string;
   /** The fewest requests that each operation takes on this backend. */

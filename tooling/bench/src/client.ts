@@ -1,7 +1,7 @@
 import type { Store } from '@kv/core';
 
 /** What an operation of a client may give. It is awaited only where it is a promise. */
-export type Answer<T = unknown> = T | Promise<T>;
+type Answer<T = unknown> = T | Promise<T>;
 
 /** One way to a backend. A member is absent where the client has no such call. */
 export interface Client {

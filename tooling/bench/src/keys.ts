@@ -1,5 +1,5 @@
 /** The keys of a workload, in directories of at most so many. */
-export const directorySize = 1_000;
+const directorySize = 1_000;
 
 /** `count` keys below `root`. */
 export interface Keys {

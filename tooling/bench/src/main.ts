@@ -20,7 +20,10 @@ const program = join(import.meta.dirname, 'run-backend.ts');
 const args = process.argv.slice(2);
 const flags = args.filter((arg) => arg.startsWith('-'));
 const names = args.filter((arg) => !arg.startsWith('-'));
-if (flags.some((flag) => !['--quick', '--page', '--check'].includes(flag)) || names.some((name) => !backendNames.includes(name))) {
+if (
+  flags.some((flag) => !['--quick', '--page', '--check'].includes(flag)) ||
+  names.some((name) => !backendNames.includes(name))
+) {
   process.stderr.write(`${usage}\n`);
   process.exit(2);
 }

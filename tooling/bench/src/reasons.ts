@@ -1,10 +1,10 @@
 import type { Results, Row } from './results.ts';
 
 /** A row in which the store has less than this of the bare client's speed needs a reason. */
-export const enough = 0.95;
+const enough = 0.95;
 
 /** Why a row is as it is, by its place: `backend/section/name/parameter`. `*` stands for anything; the first that fits counts. */
-export const reasons: Readonly<Record<string, string>> = {};
+const reasons: Readonly<Record<string, string>> = {};
 
 export function reasonFor(place: string, known = reasons): string | undefined {
   const found = Object.entries(known).find(([pattern]) => fits(pattern, place));

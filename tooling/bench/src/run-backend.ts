@@ -11,7 +11,7 @@ import type { Bench } from './bench.ts';
 import { type Client, storeClient } from './client.ts';
 import { buildLibkv, Libkv } from './libkv.ts';
 import type { Message } from './message.ts';
-import { installPeers } from './peers.ts';
+import { installPeers, peerVersion } from './peers.ts';
 import type { Row } from './results.ts';
 import { calls } from './sections/calls.ts';
 import { growthOfKeys } from './sections/keys.ts';
@@ -112,11 +112,12 @@ async function openPeers(): Promise<Record<string, Client>> {
   } catch (error) {
     bench.note(`the peers could not be installed: ${firstLine(error)}`);
   }
-  for (const [peer, open] of Object.entries(backend.peers)) {
+  for (const [peer, { packages, open }] of Object.entries(backend.peers)) {
     try {
       const client = await open(place);
       await client.put('calls/0000/000', Buffer.from('x'));
       opened[peer] = client;
+      for (const name of packages) versions[name] = peerVersion(name);
     } catch (error) {
       bench.note(`${peer} is skipped: ${firstLine(error)}`);
     }
@@ -126,7 +127,7 @@ async function openPeers(): Promise<Record<string, Client>> {
 
 function openLibkv(): Libkv | undefined {
   if (backend.libkv === undefined) {
-    bench.note('libkv is skipped: see the README');
+    bench.note('libkv is not compared: see tooling/bench/README.md');
     return undefined;
   }
   try {

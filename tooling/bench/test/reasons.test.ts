@@ -21,6 +21,10 @@ test('a pattern stands for the rows that it fits from end to end, and the first 
 });
 
 test('rows without a reason are told by their places', () => {
-  const results = resultsOf(comparedRow('calls/get/1', 0.5), comparedRow('calls/put/1', 0.5), comparedRow('keys/get/1', 2));
+  const results = resultsOf(
+    comparedRow('calls/get/1', 0.5),
+    comparedRow('calls/put/1', 0.5),
+    comparedRow('keys/get/1', 2),
+  );
   assert.deepEqual(rowsWithoutReason(results, { 'etcd/calls/get/*': 'known' }), ['etcd/calls/put/1']);
 });

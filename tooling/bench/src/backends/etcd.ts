@@ -11,7 +11,7 @@ export const etcd: Backend = {
   bareClient: 'etcd3',
   openStore: (place) => openStore(driver({ endpoints: [`http://${place}`], root: 'ours' })),
   openBare: async (place) => openBare(place),
-  peers: { keyv },
+  peers: { keyv: { packages: ['keyv', '@keyv/etcd'], open: keyv } },
   fewestRequests: { get: 1, put: 1, atomicPut: 1, delete: 1, list: 1, session: 2 },
   sizes: {
     keys: [1_000, 10_000, 100_000],
@@ -22,9 +22,8 @@ export const etcd: Backend = {
 };
 
 /** Its policies do nothing: the retries would repeat writes, and the circuit breaker refuse calls. */
-const inactive = {
-  execute: <T>(action: (context: { signal: AbortSignal }) => T) => action({ signal: new AbortController().signal }),
-};
+const { signal } = new AbortController();
+const inactive = { execute: async <T>(action: (context: { signal: AbortSignal }) => T) => action({ signal }) };
 
 const pageSize = 1_000;
 /** Of a server with the default of --max-txn-ops. */

@@ -13,9 +13,9 @@ export const sqlite: Backend = {
   openStore: (place) => openStore(driver({ path: join(place, 'store.db') })),
   openBare: async (place) => openBare(join(place, 'bare.db')),
   peers: {
-    'worker thread': (place) => openThroughWorker(join(place, 'worker.db')),
-    keyv: async (place) => keyv(join(place, 'keyv.db')),
-    unstorage: async (place) => unstorage(join(place, 'unstorage.db')),
+    'worker thread': { packages: [], open: (place) => openThroughWorker(join(place, 'worker.db')) },
+    keyv: { packages: ['keyv', '@keyv/sqlite'], open: (place) => keyv(join(place, 'keyv.db')) },
+    unstorage: { packages: ['unstorage', 'db0'], open: (place) => unstorage(join(place, 'unstorage.db')) },
   },
   libkv: 'boltdb',
   sizes: {

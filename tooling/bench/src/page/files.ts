@@ -8,8 +8,8 @@ import { plots } from './plots.ts';
 const root = join(import.meta.dirname, '../../../..');
 const docs = join(root, 'docs');
 
-export const resultsFile = join(docs, 'benchmarks/results.json');
-export const pageFile = join(docs, 'benchmarks.md');
+const resultsFile = join(docs, 'benchmarks/results.json');
+const pageFile = join(docs, 'benchmarks.md');
 
 export function readResults(): Results | undefined {
   return existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : undefined;
