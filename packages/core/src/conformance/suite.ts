@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Capabilities } from '../capabilities.ts';
 import { openStore } from '../open-store.ts';
 import type { ConformanceCase } from './case.ts';
-import { cases } from './cases/index.ts';
+import { cases as contract } from './cases/index.ts';
 import type { Harness } from './harness.ts';
 import { seededRandom } from './random.ts';
 import { type Report, report } from './report.ts';
@@ -13,6 +13,8 @@ export interface SuiteOptions {
   readonly name: string;
   /** Makes the harness, once for the whole run. */
   readonly harness: () => Harness | Promise<Harness>;
+  /** What is run. Default: the contract of a driver. */
+  readonly cases?: readonly ConformanceCase[];
   /** Only cases whose id starts with one of these. Default: all. */
   readonly only?: readonly string[];
   /** Repeats the order and the random choices of an earlier run. Default: a new one. */
@@ -32,7 +34,7 @@ export class SuiteRun {
   #harness: Promise<Harness> | undefined;
 
   constructor(options: SuiteOptions) {
-    const { only = [''], seed = Math.floor(Math.random() * 2 ** 31) } = options;
+    const { cases = contract, only = [''], seed = Math.floor(Math.random() * 2 ** 31) } = options;
     this.name = options.name;
     this.seed = seed;
     this.#options = options;

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { conformanceCase, goneWithin, quiet, shortTtl, stillPending } from '@kv/core/conformance';
+import { type Permit, Semaphore } from '@kv/recipes/semaphore';
+
+export const semaphore = [
+  conformanceCase('semaphore/has-so-many-holders', async ({ open }) => {
+    const stores = [await open(), await open(), await open()];
+    const [one, two, three] = stores.map((store) => new Semaphore(store, 'pool', 2)) as [
+      Semaphore,
+      Semaphore,
+      Semaphore,
+    ];
+    const held = [await one.acquire(), await two.acquire()];
+    const waiting = quiet(three.acquire());
+    assert.equal(await stillPending(waiting, 100), true);
+    assert.equal(await one.tryAcquire(), undefined);
+    await held[1]?.release();
+    const third = await waiting;
+    assert(third.token > (held[1] as Permit).token);
+    assert.equal(await two.tryAcquire(), undefined);
+    await held[0]?.release();
+    const fourth = await two.tryAcquire();
+    assert(fourth !== undefined && fourth.token > third.token);
+    await Promise.all([third.release(), fourth.release()]);
+    assert.deepEqual(await stores[0]?.list('pool', { keysOnly: true }), []);
+  }),
+
+  conformanceCase('semaphore/is-first-come-first-served', async ({ open, eventually }) => {
+    const [one, other] = [await open(), await open()];
+    const pool = (store: typeof one) => new Semaphore(store, 'pool', 2);
+    const held = [await pool(one).acquire(), await pool(one).acquire()];
+    const order: number[] = [];
+    const waiting: Promise<Permit>[] = [];
+    for (let i = 0; i < 5; i++) {
+      const got = pool(i % 2 === 0 ? one : other).acquire();
+      waiting.push(
+        got.then((permit) => {
+          order.push(i);
+          return permit;
+        }),
+      );
+      await eventually(async () => assert.equal((await one.list('pool', { keysOnly: true })).length, i + 3));
+    }
+    await held[0]?.release();
+    for (const next of waiting) await (await next).release();
+    assert.deepEqual(order, [0, 1, 2, 3, 4]);
+    await held[1]?.release();
+  }),
+
+  conformanceCase('semaphore/who-gives-up-is-not-in-the-way', async ({ open, eventually }) => {
+    const store = await open();
+    const pool = new Semaphore(store, 'pool', 1);
+    const held = await pool.acquire();
+    const aborts = [new AbortController(), new AbortController()];
+    const gaveUp = aborts.map(({ signal }) => quiet(pool.acquire({ signal })));
+    await eventually(async () => assert.equal((await store.list('pool', { keysOnly: true })).length, 3));
+    const last = quiet(pool.acquire());
+    await eventually(async () => assert.equal((await store.list('pool', { keysOnly: true })).length, 4));
+    for (const abort of aborts) abort.abort();
+    for (const waiting of gaveUp) await assert.rejects(waiting, { name: 'AbortError' });
+    assert.equal(await stillPending(last, 50), true);
+    await held.release();
+    await (await last).release();
+    await eventually(async () => assert.deepEqual(await store.list('pool', { keysOnly: true }), []));
+  }),
+
+  conformanceCase('semaphore/never-has-one-holder-too-many', async ({ open, random }) => {
+    const permits = 2;
+    const holders = new Set<Permit>();
+    let [most, count] = [0, 0];
+    const work = async () => {
+      const pool = new Semaphore(await open(), 'pool', permits);
+      for (let round = 0; round < 6; round++) {
+        const permit = await pool.acquire();
+        holders.add(permit);
+        most = Math.max(most, holders.size);
+        assert(holders.size <= permits, `${holders.size} hold ${permits} permits`);
+        await delay(10 * random());
+        assert.equal(permit.lost.aborted, false);
+        holders.delete(permit);
+        await permit.release();
+        count++;
+      }
+    };
+    await Promise.all(Array.from({ length: 5 }, work));
+    assert.deepEqual([most, count], [permits, 30]);
+  }),
+
+  conformanceCase('semaphore/a-permit-is-lost-when-its-key-is-removed', async ({ open, eventually }) => {
+    const [one, other] = [await open(), await open()];
+    const held = await new Semaphore(one, 'pool', 1).acquire();
+    const waiting = quiet(new Semaphore(other, 'pool', 1).acquire());
+    assert.equal(await stillPending(waiting, 50), true);
+    assert.equal(await other.delete(held.condition.key), true);
+    await eventually(() => assert(held.lost.aborted));
+    assert.equal(held.lost.reason.code, 'KV_SESSION_LOST');
+    await (await waiting).release();
+    await held.release();
+  }),
+
+  conformanceCase('semaphore/a-waiter-whose-key-is-removed-is-told', async ({ open, eventually }) => {
+    const store = await open();
+    const pool = new Semaphore(store, 'pool', 1);
+    const held = await pool.acquire();
+    const waiting = quiet(pool.acquire());
+    const keys = await eventually(async () => {
+      const found = await store.list('pool', { keysOnly: true });
+      assert.equal(found.length, 2);
+      return found;
+    });
+    await store.delete(keys.find((key) => key !== held.condition.key) as string);
+    await assert.rejects(waiting, { code: 'KV_SESSION_LOST' });
+    await held.release();
+  }),
+
+  conformanceCase('semaphore/ends-with-the-store', async ({ open }) => {
+    const [one, other] = [await open(), await open()];
+    const held = await new Semaphore(one, 'pool', 1).acquire();
+    const waiting = quiet(new Semaphore(other, 'pool', 1).acquire());
+    assert.equal(await stillPending(waiting, 50), true);
+    const closing = one.close();
+    const next = await waiting;
+    assert.equal(held.lost.aborted, true, 'one holder too many');
+    await closing;
+    await next.release();
+  }),
+
+  conformanceCase(
+    'semaphore/who-is-cut-off-knows-before-its-permit-is-given-away',
+    async ({ open, connect, capabilities }) => {
+      const ttl = shortTtl(capabilities.session);
+      const [{ store: one, faults }, other] = [await connect(), await open()];
+      const held = await new Semaphore(one, 'pool', 1).acquire({ ttl });
+      const waiting = quiet(new Semaphore(other, 'pool', 1).acquire());
+      const start = performance.now();
+      await faults.partition('refuse');
+      const next = await waiting;
+      assert.equal(held.lost.aborted, true, 'one holder too many');
+      assert(performance.now() - start <= goneWithin(ttl, capabilities), 'it took too long');
+      await next.release();
+    },
+    { faults: ['partition'], timeout: 90_000 },
+  ),
+
+  conformanceCase('semaphore/refuses-what-is-no-number-of-permits', async ({ open }) => {
+    const store = await open();
+    for (const permits of [0, -1, 1.5, Number.NaN]) {
+      assert.throws(() => new Semaphore(store, 'pool', permits), { code: 'KV_INVALID_ARGUMENT' });
+    }
+  }),
+];
