@@ -12,7 +12,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { json, openStore, type Store } from '@kv/core';
+import { json, openStore, type Store, text } from '@kv/core';
+import { Discovery } from '@kv/recipes/discovery';
+import { Election } from '@kv/recipes/election';
 import { openDriver } from './open-driver.ts';
 import type { WorkerReport } from './report.ts';
 import { Timeline } from './timeline.ts';
@@ -57,10 +59,10 @@ async function run(store: Store<unknown, unknown>): Promise<void> {
   await timeline.claim(
     'every worker is in the registry',
     async () => (await registered(store)) === names.join(),
-    10_000,
+    30_000,
   );
-  await timeline.claim('every worker has the whole configuration', () => seenByAll(workers, config), 10_000);
-  await timeline.claim('one worker leads, the others wait', () => leaders().length === 1, 10_000);
+  await timeline.claim('every worker has the whole configuration', () => seenByAll(workers, config), 30_000);
+  await timeline.claim('one worker leads, the others wait', () => leaders().length === 1, 30_000);
 
   changing = true;
   await change(store, workers, 'config/features/newCheckout', true);
@@ -68,7 +70,7 @@ async function run(store: Store<unknown, unknown>): Promise<void> {
 
   const [leader] = leaders();
   if (leader === undefined) return;
-  timeline.say('demo', `kill -9 ${leader.name}, who leads with the token ${leader.token}`, 'yellow');
+  timeline.say('demo', `kill -9 ${leader.name}, who leads in term ${leader.term}`, 'yellow');
   leader.kill('SIGKILL');
   const left = workers.filter((worker) => worker !== leader);
   const namesLeft = left.map(({ name }) => name).join();
@@ -80,8 +82,8 @@ async function run(store: Store<unknown, unknown>): Promise<void> {
     bound,
   );
   await timeline.claim(
-    'another worker leads, with a greater token',
-    () => left.some(({ token }) => token !== undefined && token > (leader.token as bigint)),
+    'another worker leads, in a later term',
+    () => left.some(({ term }) => term !== undefined && term > (leader.term as bigint)),
     bound,
   );
   await change(store, left, 'config/search/shards', 12);
@@ -93,7 +95,8 @@ async function run(store: Store<unknown, unknown>): Promise<void> {
     async () => (await registered(store)) === '',
     1_000,
   );
-  await timeline.claim('the lock is free', async () => (await store.lockHolder('leader')) === undefined, 1_000);
+  const election = new Election(store, 'leader', { codec: text() });
+  await timeline.claim('nobody leads', async () => (await election.leader()) === undefined, 1_000);
 }
 
 async function change(
@@ -109,13 +112,13 @@ async function change(
 
 function tell(name: string, report: WorkerReport): void {
   if (report.event === 'registered') timeline.say(name, 'registered');
-  if (report.event === 'leading') timeline.say(name, `leads, with the token ${report.token}`, 'yellow');
+  if (report.event === 'leading') timeline.say(name, `leads, in term ${report.term}`, 'yellow');
   if (report.event === 'config' && changing) timeline.say(name, `sees ${report.key} = ${JSON.stringify(report.value)}`);
   if (report.event === 'left') timeline.say(name, 'left');
 }
 
 function leaders(): WorkerProcess[] {
-  return workers.filter(({ token }) => token !== undefined);
+  return workers.filter(({ term }) => term !== undefined);
 }
 
 function seenByAll(observers: readonly WorkerProcess[], values: readonly (readonly [string, unknown])[]): boolean {
@@ -123,8 +126,8 @@ function seenByAll(observers: readonly WorkerProcess[], values: readonly (readon
 }
 
 async function registered(store: Store<unknown, unknown>): Promise<string> {
-  const keys = await store.list('services', { keysOnly: true });
-  return keys.map((key) => key.slice('services/'.length)).join();
+  const instances = await new Discovery(store).list('worker');
+  return instances.map(({ id }) => id).join();
 }
 
 /** The leaves of a tree of objects, each with its path. */

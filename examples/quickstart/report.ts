@@ -4,7 +4,7 @@ import type { Change } from '@kv/core';
 export type WorkerReport =
   | { readonly event: 'registered' }
   | { readonly event: 'config'; readonly type: Change['type']; readonly key: string; readonly value?: unknown }
-  | { readonly event: 'leading'; readonly token: string }
+  | { readonly event: 'leading'; readonly term: string }
   | { readonly event: 'left' };
 
 export function send(report: WorkerReport): void {

@@ -27,9 +27,10 @@ export class WorkerProcess {
     });
   }
 
-  get token(): bigint | undefined {
-    const leading = this.reports.find((report) => report.event === 'leading');
-    return leading === undefined ? undefined : BigInt(leading.token);
+  /** The term in which it leads, if it does. */
+  get term(): bigint | undefined {
+    const leading = this.reports.findLast((report) => report.event === 'leading');
+    return leading === undefined ? undefined : BigInt(leading.term);
   }
 
   /** Whether it has told of the value of a key of the configuration. */

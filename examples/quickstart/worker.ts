@@ -1,4 +1,7 @@
-import { json, openStore } from '@kv/core';
+import { once } from 'node:events';
+import { json, openStore, text } from '@kv/core';
+import { Discovery } from '@kv/recipes/discovery';
+import { Election } from '@kv/recipes/election';
 import { openDriver } from './open-driver.ts';
 import { send } from './report.ts';
 import { workerTtl } from './worker-ttl.ts';
@@ -9,11 +12,12 @@ process.once('SIGTERM', () => stop.abort());
 
 const store = await openStore(await openDriver(url), { codec: json() });
 try {
-  // Registered for as long as this process lives: the session's end removes the key.
-  const session = await store.session({ ttl: workerTtl });
-  await store.put(`services/${name}`, { pid: process.pid }, { session });
+  // For as long as this process lives, and again if the session is lost meanwhile.
+  const instance = { id: name, address: '127.0.0.1', port: 8_080, metadata: { pid: process.pid } };
+  const registration = await new Discovery(store).register('worker', instance, { ttl: workerTtl });
   send({ event: 'registered' });
   await Promise.all([followConfig(), lead()]);
+  await registration.deregister();
 } finally {
   await store.close();
 }
@@ -29,9 +33,17 @@ async function followConfig(): Promise<void> {
 }
 
 async function lead(): Promise<void> {
+  const election = new Election(store, 'leader', { codec: text(), ttl: workerTtl });
   try {
-    const lock = await store.lock('leader', { ttl: workerTtl, value: name, signal: stop.signal });
-    send({ event: 'leading', token: String(lock.token) });
+    // Leads until it is stopped, and campaigns again if it is replaced meanwhile.
+    await election.lead(
+      name,
+      async ({ term, lost }) => {
+        send({ event: 'leading', term: String(term) });
+        await once(lost, 'abort');
+      },
+      { signal: stop.signal },
+    );
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   }
