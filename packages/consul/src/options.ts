@@ -1,5 +1,6 @@
 import { canonicalDirectory, KvError } from '@kv/core';
 
+/** Where Consul is, and how to be let in. */
 export interface ConsulOptions {
   /**
    * Where Consul answers: `http://host:port` or `https://host:port`, the local agent first. One is used at a time; when it cannot be
@@ -9,15 +10,15 @@ export interface ConsulOptions {
   readonly addresses?: readonly string[] | undefined;
   /** The directory on the server that the store is in: `root: 'app'` stores the key `a` as `app/a`. Default: everything. */
   readonly root?: string | undefined;
-  /** The secret of an ACL token. Needs `key:write` below `root` and `session:write`. */
+  /** The secret of an ACL token. Needs `key:write` below `root` and `session:write`. Default: none. */
   readonly token?: string | undefined;
-  /** A file that has the token in it, instead of `token`. Read once, when the store is opened. */
+  /** A file that has the token in it, instead of `token`. Read once, when the store is opened. Default: none. */
   readonly tokenFile?: string | undefined;
   /** Default: the datacenter of the agent. */
   readonly datacenter?: string | undefined;
-  /** Consul Enterprise only: other servers refuse it when the store is opened. */
+  /** Consul Enterprise only: other servers refuse it when the store is opened. Default: that of the token. */
   readonly namespace?: string | undefined;
-  /** Consul Enterprise only, since 1.11. Older servers do not know the word, and ignore it. */
+  /** Consul Enterprise only, since 1.11. Older servers do not know the word, and ignore it. Default: that of the agent. */
   readonly partition?: string | undefined;
   /** For `https:` addresses. Default: the certificate authorities that Node.js trusts, and no client certificate. */
   readonly tls?: ConsulTls | undefined;
@@ -27,9 +28,9 @@ export interface ConsulOptions {
 export interface ConsulTls {
   /** The authorities that sign servers' certificates, instead of those that Node.js trusts. */
   readonly ca?: string | Uint8Array | undefined;
-  /** The client's own certificate. */
+  /** The client's own certificate. Default: none. */
   readonly cert?: string | Uint8Array | undefined;
-  /** Its private key. */
+  /** Its private key. Default: none. */
   readonly key?: string | Uint8Array | undefined;
   /** The name that the server's certificate has to have. Default: the host of the address. */
   readonly serverName?: string | undefined;

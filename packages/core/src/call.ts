@@ -1,8 +1,9 @@
 import type { CallContext } from './driver.ts';
 import { KvError } from './error.ts';
 
+/** What every call of a store takes. */
 export interface CallOptions {
-  /** Ends the call: it rejects with `signal.reason`. A request that was already sent may still take effect. */
+  /** Ends the call: it rejects with `signal.reason`. A request that was already sent may still take effect. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /** The deadline of this call in milliseconds. Default: that of the store. */
   readonly timeout?: number | undefined;

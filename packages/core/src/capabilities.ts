@@ -16,7 +16,7 @@ export interface DurationLimits {
  * `false` means: refused with `KV_UNSUPPORTED` before any I/O.
  */
 export interface Capabilities {
-  /** Keys that expire by themselves: `ttl` on a write. */
+  /** Keys that expire by themselves: `ttl` on a write, in milliseconds. */
   readonly ttl: DurationLimits | false;
   /** Sessions, and therefore locks. */
   readonly session: DurationLimits;

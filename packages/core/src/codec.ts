@@ -5,6 +5,7 @@ import type { StandardSchema } from './standard-schema.ts';
  * the store turns that into `KV_INVALID_ARGUMENT` (encode) or `KV_DECODE_FAILED` (decode).
  */
 export interface Codec<Out, In = Out> {
+  /** @returns Bytes that nobody modifies afterwards. */
   encode(value: In): Uint8Array;
   /** Must not modify `bytes`. */
   decode(bytes: Uint8Array): Out;

@@ -72,6 +72,7 @@ export interface StoredPair {
   readonly ttl?: number;
 }
 
+/** Whether a read has to see every write that was acknowledged before it. */
 export type Consistency = 'linearizable' | 'stale';
 
 /**
@@ -85,6 +86,7 @@ export interface Lifetime {
   readonly session?: DriverSession;
 }
 
+/** Which pairs, or keys, of a directory are wanted. */
 export interface ListRequest {
   /** False: only the keys that have one segment more than the directory. */
   readonly recursive: boolean;
@@ -97,6 +99,7 @@ export interface ListRequest {
   readonly cursor?: unknown;
 }
 
+/** One answer to a {@link ListRequest}. */
 export interface ListPage<Item> {
   /** In the order of the UTF-8 bytes of their keys, without the directory itself. */
   readonly items: readonly Item[];
@@ -108,14 +111,17 @@ export interface ListPage<Item> {
   readonly next?: unknown;
 }
 
+/** What must hold for a transaction: the pair has that revision, or the key exists or not. */
 export type StoredCondition =
   | { readonly key: string; readonly revision: string }
   | { readonly key: string; readonly exists: boolean };
 
+/** One write of a transaction. */
 export type StoredOperation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array; readonly lifetime: Lifetime }
   | { readonly type: 'delete'; readonly key: string };
 
+/** What became of a transaction. */
 export interface StoredTransactionResult {
   readonly committed: boolean;
   /** If committed: for each operation the new pair, `undefined` for a delete. */
@@ -127,6 +133,7 @@ export interface Driver {
   /** Frozen. */
   readonly capabilities: Capabilities;
 
+  /** @returns The pair, or `undefined` if there is none. */
   get(key: string, consistency: Consistency, call: CallContext): Awaitable<StoredPair | undefined>;
 
   /** In the order of `keys`, `undefined` for those that are absent. Without this member core calls `get` for each. */
@@ -214,8 +221,10 @@ export interface Driver {
   close(): Promise<void>;
 }
 
+/** What a watch follows: one key, or everything below a directory. */
 export type WatchTarget = { readonly key: string } | { readonly directory: string };
 
+/** Where a driver's watch reports to; calls of it do not throw. */
 export interface WatchSink {
   /** The whole state of the target now. For a key: one pair or none. In any order. */
   snapshot(pairs: readonly StoredPair[]): void;
@@ -228,12 +237,14 @@ export interface WatchSink {
   interrupted(error: KvError): void;
 }
 
+/** One change of one key. */
 export interface StoredChange {
   readonly key: string;
   /** Absent: the key was deleted, or expired. */
   readonly pair?: StoredPair;
 }
 
+/** A watch that a driver has begun. */
 export interface DriverWatch {
   /**
    * Rejects when the watch cannot go on: `retryable: true` where calling `watch` again may help. Resolves after the signal
@@ -261,16 +272,18 @@ export interface DriverSession {
   close(call: CallContext): Promise<void>;
 }
 
+/** Which lock is wanted, and for whom. */
 export interface LockRequest {
   readonly key: string;
   /** Told to others by `holder`. */
   readonly value: Uint8Array;
   /** Its end ends the hold, or the wait. One session takes one lock. */
   readonly session: DriverSession;
-  /** False: `undefined` at once where the lock is held. */
+  /** Whether to wait for it. False: `undefined` at once where the lock is held. */
   readonly wait: boolean;
 }
 
+/** A lock protocol of a backend's own. */
 export interface DriverLock {
   /**
    * Takes the lock, or waits for it until `signal` aborts. While it waits, a failed transport is a reason to wait on, not to
@@ -281,9 +294,11 @@ export interface DriverLock {
     request: LockRequest,
     context: { readonly signal: AbortSignal; readonly timeout: number },
   ): Promise<DriverHold | undefined>;
+  /** @returns Who holds the lock, or `undefined` if it is free. */
   holder(key: string, call: CallContext): Promise<{ readonly value: Uint8Array; readonly token: bigint } | undefined>;
 }
 
+/** A lock that is held. */
 export interface DriverHold {
   /** Greater than that of every earlier holder of this lock. */
   readonly token: bigint;

@@ -37,8 +37,9 @@ export type KvErrorCode =
 /** Whether a failed write took effect: it surely did not, or nobody on this side of the network can know. */
 export type Outcome = 'not-applied' | 'unknown';
 
+/** What a `KvError` can carry beside its code and message. */
 export interface KvErrorDetails {
-  /** Defaults to `false`. */
+  /** Default: `false`. */
   readonly retryable?: boolean;
   /** For writes. Defaults to `'not-applied'`: say `'unknown'` as soon as the request may have reached the server. */
   readonly outcome?: Outcome;

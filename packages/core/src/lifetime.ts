@@ -9,10 +9,10 @@ import { Session } from './session.ts';
 export interface LifetimeOptions {
   /**
    * Milliseconds after which the key expires by itself. What is below the backend's minimum is rounded up to it: the
-   * pair that comes back tells. Bounds: `capabilities.ttl`.
+   * pair that comes back tells. Bounds: `capabilities.ttl`. Default: the key stays.
    */
   readonly ttl?: number | undefined;
-  /** A session of the same store; its end removes the key. */
+  /** A session of the same store; its end removes the key. Default: none. */
   readonly session?: Session | undefined;
 }
 

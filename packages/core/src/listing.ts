@@ -4,6 +4,7 @@ import { KvError } from './error.ts';
 import type { KVPair } from './pair.ts';
 import type { KeyedCall, View } from './view.ts';
 
+/** How a read may be answered. */
 export interface ReadOptions extends CallOptions {
   /**
    * `linearizable` (default): sees every write that was acknowledged before the call, by whomever. `stale`: may be
@@ -12,13 +13,15 @@ export interface ReadOptions extends CallOptions {
   readonly consistency?: Consistency | undefined;
 }
 
+/** Which part of a directory to read. */
 export interface ScanOptions extends ReadOptions {
   /** Default true: all depths. False: only keys with one segment more than the directory. */
   readonly recursive?: boolean | undefined;
-  /** Only keys that come after this one in the order of keys; it need not exist. */
+  /** Only keys that come after this one in the order of keys; it need not exist. Default: all. */
   readonly after?: string | undefined;
 }
 
+/** Which part of a directory to list. */
 export interface ListOptions extends ScanOptions {
   /** At most so many, the first ones. Default: all. */
   readonly limit?: number | undefined;

@@ -9,6 +9,7 @@ import { Store } from './store.ts';
 import { callChannel } from './tracing.ts';
 import { View } from './view.ts';
 
+/** What holds for the whole store. */
 export interface StoreOptions extends CallOptions {
   /** The deadline of every call that does not have its own, in milliseconds. Default 10,000. */
   readonly timeout?: number | undefined;

@@ -6,6 +6,7 @@ import { longestTimer } from './duration.ts';
 import { KvError } from './error.ts';
 import { sleep } from './sleep.ts';
 
+/** How a session is to be opened. */
 export interface SessionOptions extends CallOptions {
   /**
    * Milliseconds that the server keeps the session without hearing of it. Default 15,000. What is below the backend's

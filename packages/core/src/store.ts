@@ -19,10 +19,12 @@ import { sharedLife } from './watch/shared-watch.ts';
 import { type TreeState, TreeWatcher } from './watch/tree-watcher.ts';
 import type { WatchIterator } from './watch/watcher.ts';
 
+/** How long a pair is to live. */
 export interface WriteOptions extends CallOptions, LifetimeOptions {}
 
+/** How a watch ends. */
 export interface WatchOptions {
-  /** Ends the iteration. */
+  /** Ends the iteration. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 

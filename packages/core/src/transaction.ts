@@ -9,6 +9,7 @@ export type Condition =
   | { readonly key: string; readonly revision: Revision }
   | { readonly key: string; readonly exists: boolean };
 
+/** One write of a transaction. */
 export type Operation<In> =
   | ({ readonly type: 'put'; readonly key: string; readonly value: In } & LifetimeOptions)
   | { readonly type: 'delete'; readonly key: string };
@@ -21,6 +22,7 @@ export interface TransactionRequest<In> {
   readonly then: readonly Operation<In>[];
 }
 
+/** What became of a transaction. */
 export type TransactionResult<Value> =
   | {
       readonly committed: true;

@@ -14,17 +14,18 @@ export interface EtcdTls {
   readonly key?: string | Uint8Array;
 }
 
+/** Where etcd is, and how to be let in. */
 export interface EtcdOptions {
   /**
    * The members of one cluster, as `http://host:2379` or `https://host:2379`; without a port, 2379. The store uses the first
    * one that answers, and moves to another when that fails.
    */
   readonly endpoints: readonly string[];
-  /** For `https` endpoints. */
+  /** For `https` endpoints. Default: the authorities that Node.js trusts, and no client certificate. */
   readonly tls?: EtcdTls;
   /**
    * The user to log in as. The login is renewed when the server does not know it any more. On a cluster without
-   * authentication it is not needed and does no harm.
+   * authentication it is not needed and does no harm. Default: none.
    */
   readonly login?: { readonly user: string; readonly password: string };
   /**

@@ -4,6 +4,7 @@ import { SqliteDriver } from './driver.ts';
 import { Keyspace } from './keyspace.ts';
 import { type Durability, openDatabase } from './open-database.ts';
 
+/** Which file, and how safe. */
 export interface SqliteOptions {
   /**
    * The database file, created if it does not exist; its directory must exist. All processes that use it must run on one

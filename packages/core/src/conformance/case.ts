@@ -26,6 +26,7 @@ export interface ConformanceCase {
   readonly exclusive: boolean;
   /** Milliseconds after which it has failed. */
   readonly timeout: number;
+  /** Rejects if the promise is not kept. */
   run(context: CaseContext): Promise<void>;
 }
 

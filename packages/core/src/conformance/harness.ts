@@ -12,9 +12,11 @@ export interface Harness {
   readonly faults?: ServerFaults;
   /** What the server says that it is, for the report: `{ etcd: '3.5.30' }`. */
   readonly versions?: Readonly<Record<string, string>>;
+  /** Ends the server. Called once, after everything else. */
   close(): Promise<void>;
 }
 
+/** One client, and the faults between it and the server. */
 export interface HarnessClient {
   readonly driver: DriverFactory;
   readonly faults?: ClientFaults;
@@ -22,9 +24,13 @@ export interface HarnessClient {
   close?(): Promise<void>;
 }
 
+/** Access to the server past the driver. */
 export interface RawAccess {
+  /** @returns The value, or `undefined` if the key is absent. */
   get(key: string): Promise<Uint8Array | undefined>;
+  /** Creates or replaces a permanent key. */
   put(key: string, value: Uint8Array): Promise<void>;
+  /** Removes a key that exists. */
   delete(key: string): Promise<void>;
 }
 
@@ -58,4 +64,5 @@ export interface ClientFaults {
   latency?(ms: number): Promise<Heal>;
 }
 
+/** The name of a fault that a case may need. */
 export type FaultName = keyof ServerFaults | keyof ClientFaults;

@@ -16,12 +16,14 @@ import { seededRandom, seedOf } from './random.ts';
  */
 export type CaseStatus = 'passed' | 'failed' | 'unsupported' | 'not-exercised';
 
+/** What became of a case. */
 export interface CaseResult {
   readonly id: string;
   readonly status: CaseStatus;
   /** What was missing, where it did not run. */
   readonly missing?: string;
   readonly error?: unknown;
+  /** How long it took, in milliseconds. */
   readonly milliseconds: number;
 }
 

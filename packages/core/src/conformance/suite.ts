@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Capabilities } from '../capabilities.ts';
 import { openStore } from '../open-store.ts';
 import type { ConformanceCase } from './case.ts';
@@ -8,6 +9,7 @@ import { seededRandom } from './random.ts';
 import { type Report, report } from './report.ts';
 import { type CaseResult, runCase } from './run-case.ts';
 
+/** On what the suite is to run. */
 export interface SuiteOptions {
   /** Names the driver and its configuration in reports: `etcd, three nodes, TLS`. */
   readonly name: string;
@@ -19,7 +21,10 @@ export interface SuiteOptions {
   readonly only?: readonly string[];
   /** Repeats the order and the random choices of an earlier run. Default: a new one. */
   readonly seed?: number;
-  /** The path of a JSON file to write the report to. */
+  /**
+   * The path of a JSON file to write the report to. Default: with the environment variable `KV_CONFORMANCE_REPORTS`, a
+   * directory, a file in it that is called like `name`; else none.
+   */
   readonly reportFile?: string;
 }
 
@@ -67,14 +72,19 @@ export class SuiteRun {
         },
         this.#results,
       );
-      if (this.#options.reportFile !== undefined) {
-        await writeFile(this.#options.reportFile, `${JSON.stringify(made, undefined, 2)}\n`);
-      }
+      const file = this.#options.reportFile ?? reportFileOf(this.name);
+      if (file !== undefined) await writeFile(file, `${JSON.stringify(made, undefined, 2)}\n`);
       return made;
     } finally {
       await harness.close();
     }
   }
+}
+
+/** `etcd, three nodes` → `…/etcd-three-nodes.json` */
+function reportFileOf(name: string): string | undefined {
+  const folder = process.env['KV_CONFORMANCE_REPORTS'];
+  return folder ? join(folder, `${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.json`) : undefined;
 }
 
 async function capabilitiesOf(harness: Harness): Promise<Capabilities> {

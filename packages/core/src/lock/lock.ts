@@ -5,6 +5,7 @@ import { KvError } from '../error.ts';
 import type { Session } from '../session.ts';
 import type { Condition } from '../transaction.ts';
 
+/** How a lock is to be held. */
 export interface TryLockOptions extends CallOptions {
   /**
    * Milliseconds after which the lock of a process that has died is free again, as `capabilities.session` has it. Default
@@ -15,6 +16,7 @@ export interface TryLockOptions extends CallOptions {
   readonly value?: string | undefined;
 }
 
+/** How a lock is to be waited for, and held. */
 export interface LockOptions extends TryLockOptions {
   /** How many milliseconds to wait for the lock before `KV_TIMEOUT`. Default: as long as it takes. */
   readonly wait?: number | undefined;

@@ -30,6 +30,7 @@ export class Gate {
     this.reset();
   }
 
+  /** Messages pass again; those that waited go on. */
   open(): void {
     this.#cut = false;
     this.#opened?.resolve();

@@ -6,10 +6,11 @@ import { MemoryServer } from './memory-server.ts';
 export { Gate } from './gate.ts';
 export { MemoryServer } from './memory-server.ts';
 
+/** What a store in memory shares with others. */
 export interface MemoryOptions {
   /** Stores on the same server see each other. Default: a new one. */
   readonly server?: MemoryServer;
-  /** The network between this client and the server, to switch faults on in tests. */
+  /** The network between this client and the server, to switch faults on in tests. Default: a sound one. */
   readonly link?: Gate;
 }
 

@@ -42,6 +42,7 @@ export class MemoryServer {
   #revision = 0n;
   #sessionCount = 0;
 
+  /** What is stored, past every gate. */
   get(key: string): StoredPair | undefined {
     return this.#entries.get(key)?.pair;
   }
@@ -76,6 +77,7 @@ export class MemoryServer {
     return pairs;
   }
 
+  /** Removes everything below a directory, in one step. */
   deleteTree(directory: string): void {
     this.commit(
       [],
@@ -83,6 +85,7 @@ export class MemoryServer {
     );
   }
 
+  /** Opens a session that ends `ttl` milliseconds after its last renewal. */
   openSession(ttl: number): string {
     const id = `session-${++this.#sessionCount}`;
     this.#sessions.set(id, { ttl, keys: new Set(), expiry: this.#expireAfter(ttl, id) });
@@ -113,6 +116,7 @@ export class MemoryServer {
     return this.#sessions.size;
   }
 
+  /** Reports every change from now on. @returns What ends that. */
   subscribe(subscription: Subscription): () => void {
     this.#subscriptions.add(subscription);
     return () => this.#subscriptions.delete(subscription);

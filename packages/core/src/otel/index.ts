@@ -12,6 +12,7 @@ import {
 import { KvError, type KvErrorCode } from '../error.ts';
 import type { CallTrace, StatusTrace } from '../tracing.ts';
 
+/** Where to report to. */
 export interface InstrumentOptions {
   /** Default: the global one. */
   readonly tracerProvider?: TracerProvider | undefined;

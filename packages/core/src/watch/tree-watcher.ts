@@ -13,6 +13,7 @@ export type Change<Value = Uint8Array> =
     }
   | { readonly type: 'delete'; readonly key: string; readonly previous: KVPair<Value> };
 
+/** One step of `watchTree`. */
 export interface TreeState<Value = Uint8Array> {
   /** The tree by key, in no particular order. A live view: the next step changes it. */
   readonly pairs: ReadonlyMap<string, KVPair<Value>>;
