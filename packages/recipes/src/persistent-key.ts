@@ -1,6 +1,7 @@
 import { type CallOptions, KvError, type Session, type Store } from '@kv/core';
 import { pause } from './persist.ts';
 
+/** How long a key outlives its process. */
 export interface PersistentKeyOptions extends Pick<CallOptions, 'signal'> {
   /**
    * Milliseconds after which the key of a process that has died is gone, as `capabilities.session` has it. Default 15,000.

@@ -60,10 +60,12 @@ export interface CaseContext {
   random(): number;
 }
 
+/** What a case needs, where it is not the usual. */
 export type CaseOptions = Partial<Omit<ConformanceCase, 'id' | 'run'>>;
 
 const defaultTimeout = 30_000;
 
+/** Makes a case, which ends within 30 seconds unless `timeout` says otherwise. */
 export function conformanceCase(
   id: string,
   run: (context: CaseContext) => Promise<void>,

@@ -10,13 +10,18 @@ import { type ServiceState, ServiceView } from './service-state.ts';
 
 export type { HealthCheck, Instance, Picker, Registration, ServiceState, Strategy };
 
+/** Where services are, and what their metadata is. */
 export interface DiscoveryOptions<Metadata> {
   /** The directory of all services. Default `services`. */
   readonly directory?: string | undefined;
-  /** Validates the metadata that is read, and types it. Any Standard Schema validator that answers synchronously. */
+  /**
+   * Validates the metadata that is read, and types it. Any Standard Schema validator that answers synchronously. Default: it is
+   * taken on trust.
+   */
   readonly metadata?: StandardSchema<Metadata> | undefined;
 }
 
+/** How an instance is kept in the registry. */
 export interface RegisterOptions extends PersistentKeyOptions {
   /** While it says no, the instance is not listed. Default: it is healthy for as long as its process lives. */
   readonly health?: HealthCheck | undefined;
@@ -24,12 +29,13 @@ export interface RegisterOptions extends PersistentKeyOptions {
   readonly healthInterval?: number | undefined;
 }
 
+/** How a picker chooses. */
 export interface PickerOptions {
   /** Default `round-robin`. */
   readonly strategy?: Strategy | undefined;
   /** An instance that left the registry longer ago than so many milliseconds is never picked. Default 30,000. */
   readonly bound?: number | undefined;
-  /** Ends the opening, not the picker. */
+  /** Ends the opening, not the picker. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 

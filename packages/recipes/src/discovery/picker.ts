@@ -71,6 +71,7 @@ export class Picker<Metadata> implements Disposable {
     return this.#chooser.choose(this.#view.instances, affinity);
   }
 
+  /** Ends it: it picks nothing any more. Idempotent. */
   close(): void {
     this.#error ??= new KvError('KV_CLOSED', 'the picker was closed');
     this.#closing.abort();

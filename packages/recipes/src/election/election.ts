@@ -5,6 +5,7 @@ import { Leadership } from './leadership.ts';
 
 export type { Leadership };
 
+/** What holds for a candidate. */
 export interface ElectionOptions<Out, In> {
   /** For what candidates tell of themselves. Its bytes must be UTF-8, as those of `text()` and `json()` are. */
   readonly codec: Codec<Out, In>;
@@ -14,8 +15,9 @@ export interface ElectionOptions<Out, In> {
   readonly ttl?: number | undefined;
 }
 
+/** How a campaign ends. */
 export interface CampaignOptions {
-  /** Ends the campaign, and leaves nothing behind. */
+  /** Ends the campaign, and leaves nothing behind. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
