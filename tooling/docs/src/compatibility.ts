@@ -98,13 +98,14 @@ ${table(['group', 'cases', ...backends], groupRows)}
 
 ## Limits
 
-As the drivers declare them (\`store.capabilities\`); for each limit the suite checks both sides.
+As the drivers declare them (\`store.capabilities\`) on the servers of the tests; for each limit the suite checks both sides. These
+etcd servers have half of the default election time-out, and grant leases from 1 s on; with the default it is 2 s.
 
 ${table(['deployment', '`ttl`', '`session`', 'value', 'transaction', 'watch', 'lock', 'compare-and-set', 'trees'], limitRows)}
 
 ## What did not run
 
-${reports.map(notRun).join('\n')}
+${notRun(reports)}
 `;
 }
 
@@ -156,14 +157,15 @@ function range({ minMs, maxMs, latestFactor }: DurationLimits): string {
 }
 
 const units = [
-  ['days', 86_400_000],
+  ['y', 31_536_000_000],
+  ['d', 86_400_000],
   ['h', 3_600_000],
   ['s', 1000],
   ['ms', 1],
 ] as const;
 
 function duration(ms: number): string {
-  const [unit, size] = units.find(([, size]) => ms >= size * 2 || ms === size) ?? ['ms', 1];
+  const [unit, size] = units.find(([, size]) => ms >= size) ?? ['ms', 1];
   return `${Number((ms / size).toFixed(1))} ${unit}`;
 }
 
@@ -172,16 +174,26 @@ function bytes(count: number): string {
   return kib >= 1024 ? `${Number((kib / 1024).toFixed(2))} MiB` : `${Number(kib.toFixed(1))} KiB`;
 }
 
-function notRun(report: KeptReport): string {
-  const reasons = Map.groupBy(Object.keys(report.cases), (id) => report.cases[id]);
+/** Deployments that lack the same are told together. */
+function notRun(reports: readonly KeptReport[]): string {
+  const alike = Map.groupBy(reports, (report) => gapsOf(report).join('\n'));
+  return [...alike]
+    .map(
+      ([gaps, of]) => `- **${of.map(({ name }) => name).join('; ')}**${gaps === '' ? ': everything ran' : `\n${gaps}`}`,
+    )
+    .join('\n');
+}
+
+function gapsOf(report: KeptReport): string[] {
+  const reasons = Map.groupBy(
+    cases.map(({ id }) => id),
+    (id) => report.cases[id] ?? 'missing: a run in which it passes',
+  );
   reasons.delete('passed');
-  const lines = [...reasons]
-    .sort(([a = ''], [b = '']) => (a < b ? -1 : 1))
-    .map(([reason = '', ids]) => {
-      const [status, missing] = reason.split(': ');
-      return `  - ${status?.replace('-', ' ')}, for lack of *${missing}*: ${ids.map((id) => `\`${id}\``).join(', ')}`;
-    });
-  return [`- **${report.name}**${lines.length === 0 ? ': everything ran' : ''}`, ...lines].join('\n');
+  return [...reasons].sort().map(([reason, ids]) => {
+    const [status, missing] = reason.split(': ');
+    return `  - ${status?.replace('-', ' ')}, for lack of *${missing}*: ${ids.map((id) => `\`${id}\``).join(', ')}`;
+  });
 }
 
 function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {

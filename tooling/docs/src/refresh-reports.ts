@@ -1,5 +1,6 @@
 // Runs the conformance suite on every deployment, keeps the reports in docs/reports, and makes docs/compatibility.md of them.
-// Arguments are vitest's: `-t case/id` runs that case alone, `--project etcd` those deployments alone.
+// Arguments are vitest's: `-t case/id` runs that case alone, `--project etcd` those deployments alone. With `--from FOLDER`
+// nothing is run: the reports are those that a run of the tests with KV_CONFORMANCE_REPORTS=FOLDER has left.
 import { spawnSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,21 +9,34 @@ import { compatibilityPage } from './compatibility.ts';
 import { repository } from './pages.ts';
 import { keep, keptReports } from './reports.ts';
 
-const fresh = mkdtempSync(`${tmpdir()}/kv-reports-`);
-try {
-  const { status } = spawnSync('vitest', ['run', 'test/conformance/', ...process.argv.slice(2)], {
-    cwd: repository,
-    env: { ...process.env, KV_CONFORMANCE_REPORTS: fresh },
-    stdio: 'inherit',
-  });
-  const files = globSync('*.json', { cwd: fresh }).sort();
+const [first, from, ...rest] = process.argv.slice(2);
+if (first === '--from' && from !== undefined && rest.length === 0) {
+  process.exitCode = keepAll(from) ? 0 : 1;
+} else {
+  const fresh = mkdtempSync(`${tmpdir()}/kv-reports-`);
+  try {
+    const { status } = spawnSync('vitest', ['run', 'test/conformance/', ...process.argv.slice(2)], {
+      cwd: repository,
+      env: { ...process.env, KV_CONFORMANCE_REPORTS: fresh },
+      stdio: 'inherit',
+    });
+    process.exitCode = keepAll(fresh) ? (status ?? 1) : 1;
+  } finally {
+    rmSync(fresh, { recursive: true });
+  }
+}
+
+/** @returns Whether there are reports, and no case has failed. */
+function keepAll(folder: string): boolean {
+  const files = globSync('*.json', { cwd: folder }).sort();
+  let sound = files.length > 0;
   for (const file of files) {
-    const failed = keep(file, JSON.parse(readFileSync(`${fresh}/${file}`, 'utf8')) as Report);
-    if (failed.length > 0) console.error(`${file}: without ${failed.join(', ')}, which failed`);
+    const failed = keep(file, JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as Report);
+    if (failed.length === 0) continue;
+    sound = false;
+    console.error(`${file}: without ${failed.join(', ')}, which failed`);
   }
   writeFileSync(`${repository}/docs/compatibility.md`, compatibilityPage(keptReports()));
-  console.log(`docs/compatibility.md: ${files.length} reports of this run`);
-  process.exitCode = status ?? 1;
-} finally {
-  rmSync(fresh, { recursive: true });
+  console.log(`docs/compatibility.md: ${files.length} new reports`);
+  return sound;
 }
