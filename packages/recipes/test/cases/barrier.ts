@@ -31,6 +31,18 @@ export const barrier = [
     await Promise.all(passages.map((passage) => passage.leave()));
   }),
 
+  conformanceCase('barrier/who-comes-late-follows-those-who-have-passed', async ({ open }) => {
+    const [one, other] = [await open(), await open()];
+    // As one party is seen that has passed, while another one that it has seen has died meanwhile.
+    const session = await one.session();
+    await one.put('phase/somebody', 'passed', { session });
+    const passage = await new Barrier(other, 'phase', 3).enter();
+    const leaving = quiet(passage.leave());
+    assert.equal(await stillPending(leaving, 50), true);
+    await session.close();
+    await leaving;
+  }),
+
   conformanceCase('barrier/ends-with-the-store', async ({ open }) => {
     const store = await open();
     const waiting = assert.rejects(new Barrier(store, 'phase', 2).enter(), { code: 'KV_CLOSED' });

@@ -27,8 +27,10 @@ export const counter = [
     assert.equal(await it.add(-large - 5n), -5n);
     assert.equal(await it.add(0n), -5n);
     assert.equal(await it.get(), -5n);
-    await store.put('visits', '12 monkeys');
-    await assert.rejects(it.get(), { code: 'KV_DECODE_FAILED' });
-    await assert.rejects(it.add(), { code: 'KV_DECODE_FAILED' });
+    for (const text of ['12 monkeys', '', '0x10', ' 7']) {
+      await store.put('visits', text);
+      await assert.rejects(it.get(), { code: 'KV_DECODE_FAILED' });
+      await assert.rejects(it.add(), { code: 'KV_DECODE_FAILED' });
+    }
   }),
 ];

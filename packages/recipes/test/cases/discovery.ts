@@ -53,6 +53,7 @@ export const discovery = [
     await seen.count(1);
     await other.delete('services/api/a');
     await eventually(async () => assert.equal((await new Discovery(other).list('api')).length, 1));
+    await registration.update({});
     await other.put('services/api/b', 'the end');
     await seen.until(({ unreadable }) => unreadable.length === 1);
     assert(seen.steps.every(({ changed }) => changed.length === 0));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Store, text } from '@kv/core';
+import { KvError, type Store, text } from '@kv/core';
 import { type CaseContext, conformanceCase, goneWithin, quiet, shortTtl } from '@kv/core/conformance';
 import { persistentKey } from '@kv/recipes/persistent-key';
 
@@ -54,6 +54,8 @@ export const persistentKeys = [
       const ttl = shortTtl(context.capabilities.session);
       const kept = await persistentKey(owner, 'key', 'value', { ttl });
       for (let i = 1; i <= 2; i++) {
+        // What somebody has written over it stays for as long as the session.
+        if (i === 2) await other.put('key', 'by somebody else');
         await context.faults.expireSession(sessions.at(-1) as string);
         await context.eventually(() => assert.equal(sessions.length, i + 1), goneWithin(ttl, context.capabilities));
         await context.eventually(async () => assert.equal((await other.get('key'))?.value, 'value'));
@@ -61,6 +63,24 @@ export const persistentKeys = [
       // Bound to the session that there is now.
       await kept.close();
       assert.equal(await other.exists('key'), false);
+    },
+    { faults: ['expireSession'], timeout: 90_000 },
+  ),
+
+  conformanceCase(
+    'persistent-key/is-put-back-also-where-it-may-not-be-watched',
+    async (context) => {
+      const [owner, other] = [await texts(context), await texts(context)];
+      const sessions = sessionsOf(owner);
+      owner.watch = () => {
+        throw new KvError('KV_PERMISSION_DENIED', 'this user may not watch');
+      };
+      const ttl = shortTtl(context.capabilities.session);
+      const kept = await persistentKey(owner, 'key', 'value', { ttl });
+      await context.faults.expireSession(sessions[0] as string);
+      await context.eventually(() => assert.equal(sessions.length, 2), goneWithin(ttl, context.capabilities));
+      await context.eventually(async () => assert.equal((await other.get('key'))?.value, 'value'));
+      await kept.close();
     },
     { faults: ['expireSession'], timeout: 90_000 },
   ),
