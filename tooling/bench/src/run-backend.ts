@@ -51,6 +51,8 @@ const bench: Bench = {
   },
 };
 
+// Before there are clients: it blocks the event loop, and a session would end meanwhile.
+const tools = prepareTools();
 const store = await backend.openStore(place);
 const bare = await backend.openBare(place);
 const both: Record<string, Client> = { store: storeClient(store), bare };
@@ -67,7 +69,7 @@ process.disconnect();
 
 async function measureAll(): Promise<void> {
   const peers = await openPeers();
-  const libkv = openLibkv();
+  const libkv = tools.libkv === undefined ? undefined : new Libkv(tools.libkv, place);
   try {
     await calls(bench, { ...both, ...peers }, libkv === undefined ? [] : [libkv]);
     await loop(bench, { ...both, ...('worker thread' in peers && { 'worker thread': peers['worker thread'] }) });
@@ -103,16 +105,33 @@ async function findPlace({ server }: Backend): Promise<{ place: string; remove: 
   return { place: `${host}:${port}`, remove: () => deployment.remove() };
 }
 
+/** Gets what the backend is compared with. @returns The name of libkv's driver, if it can be used. */
+function prepareTools(): { readonly libkv: string | undefined } {
+  if (backend.peers !== undefined) {
+    bench.step('installing what it is compared with');
+    try {
+      installPeers();
+    } catch (error) {
+      bench.note(`the peers could not be installed: ${firstLine(error)}`);
+    }
+  }
+  if (backend.libkv === undefined) {
+    bench.note('libkv is not compared: see tooling/bench/README.md');
+    return { libkv: undefined };
+  }
+  bench.step('compiling libkv');
+  try {
+    versions['Go, for libkv'] = buildLibkv();
+    return { libkv: backend.libkv };
+  } catch (error) {
+    bench.note(`libkv is skipped: ${firstLine(error)}`);
+    return { libkv: undefined };
+  }
+}
+
 async function openPeers(): Promise<Record<string, Client>> {
   const opened: Record<string, Client> = {};
-  if (backend.peers === undefined) return opened;
-  bench.step('installing what it is compared with');
-  try {
-    installPeers();
-  } catch (error) {
-    bench.note(`the peers could not be installed: ${firstLine(error)}`);
-  }
-  for (const [peer, { packages, open }] of Object.entries(backend.peers)) {
+  for (const [peer, { packages, open }] of Object.entries(backend.peers ?? {})) {
     try {
       const client = await open(place);
       await client.put('calls/0000/000', Buffer.from('x'));
@@ -123,21 +142,6 @@ async function openPeers(): Promise<Record<string, Client>> {
     }
   }
   return opened;
-}
-
-function openLibkv(): Libkv | undefined {
-  if (backend.libkv === undefined) {
-    bench.note('libkv is not compared: see tooling/bench/README.md');
-    return undefined;
-  }
-  try {
-    bench.step('compiling libkv');
-    versions['Go, for libkv'] = buildLibkv();
-    return new Libkv(backend.libkv, place);
-  } catch (error) {
-    bench.note(`libkv is skipped: ${firstLine(error)}`);
-    return undefined;
-  }
 }
 
 function firstLine(error: unknown): string {
