@@ -1,5 +1,8 @@
 import type { Store } from '@kv/core';
 
+/** Of a store, in milliseconds: a list of many nodes by many callers may take long, and is to be measured all the same. */
+export const timeout = 60_000;
+
 /** What an operation of a client may give. It is awaited only where it is a promise. */
 type Answer<T = unknown> = T | Promise<T>;
 

@@ -68,7 +68,10 @@ async function measure(name: string): Promise<BackendResults | undefined> {
     if (message.type === 'step') progress.show(message.what);
     else if (message.type === 'row') progress.print(rowLine(message.row));
     else if (message.type === 'note') progress.print(`  (${message.text})`);
-    else results = message.results;
+    else if (message.type === 'failed') {
+      progress.print(`${message.what} has failed: ${message.error}`);
+      process.exitCode = 1;
+    } else results = message.results;
   });
   const code = await new Promise((resolve) => child.once('exit', resolve));
   progress.clear();

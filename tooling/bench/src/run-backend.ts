@@ -71,26 +71,38 @@ async function measureAll(): Promise<void> {
   const peers = await openPeers();
   const libkv = tools.libkv === undefined ? undefined : new Libkv(tools.libkv, place);
   try {
-    await calls(bench, { ...both, ...peers }, libkv === undefined ? [] : [libkv]);
-    await loop(bench, { ...both, ...('worker thread' in peers && { 'worker thread': peers['worker thread'] }) });
+    await section('calls', () => calls(bench, { ...both, ...peers }, libkv === undefined ? [] : [libkv]));
+    await section('event loop', () =>
+      loop(bench, { ...both, ...('worker thread' in peers && { 'worker thread': peers['worker thread'] }) }),
+    );
   } finally {
     for (const peer of Object.values(peers)) await peer.close();
     await libkv?.close();
   }
-  await wire(bench);
+  await section('requests and bytes', () => wire(bench));
   const second = storeClient(await backend.openStore(place));
   const secondBare = await backend.openBare(place);
   try {
-    await watch(bench, both, { store: second, bare: secondBare });
-    if (backend.server === undefined) await processes(bench, store);
-    await growthOfWatchers(bench, both['store'] as Client, second);
+    await section('watches', () => watch(bench, both, { store: second, bare: secondBare }));
+    if (backend.server === undefined) await section('processes', () => processes(bench, store));
+    await section('watchers', () => growthOfWatchers(bench, both['store'] as Client, second));
   } finally {
     await second.close();
     await secondBare.close();
   }
-  await locks(bench, store);
-  await memory(bench);
-  await growthOfKeys(bench, store, both);
+  await section('locks', () => locks(bench, store));
+  await section('memory', () => memory(bench));
+  await section('keys', () => growthOfKeys(bench, store, both));
+}
+
+/** What fails leaves the rest to be measured. */
+async function section(what: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    notes.push(`${what} has failed: ${firstLine(error)}`);
+    tell({ type: 'failed', what, error: String(error instanceof Error ? error.stack : error) });
+  }
 }
 
 async function findPlace({ server }: Backend): Promise<{ place: string; remove: () => Promise<void> }> {

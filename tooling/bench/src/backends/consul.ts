@@ -4,13 +4,13 @@ import { consul as driver } from '@kv/consul';
 import { openStore } from '@kv/core';
 import Consul from 'consul';
 import type { Backend } from '../backend.ts';
-import type { Client } from '../client.ts';
+import { type Client, timeout } from '../client.ts';
 
 export const consul: Backend = {
   name: 'consul',
   server: { kind: 'consul', protocol: 'http1' },
   bareClient: 'consul',
-  openStore: (place) => openStore(driver({ addresses: [`http://${place}`], root: 'ours' })),
+  openStore: (place) => openStore(driver({ addresses: [`http://${place}`], root: 'ours' }), { timeout }),
   openBare: async (place) => openBare(place),
   fewestRequests: { get: 1, put: 1, atomicPut: 1, delete: 1, list: 1, session: 2 },
   sizes: {

@@ -2,14 +2,14 @@ import { openStore } from '@kv/core';
 import { etcd as driver } from '@kv/etcd';
 import { Etcd3, type IRequestOp } from 'etcd3';
 import type { Backend } from '../backend.ts';
-import type { Client } from '../client.ts';
+import { type Client, timeout } from '../client.ts';
 import { importPeer } from '../peers.ts';
 
 export const etcd: Backend = {
   name: 'etcd',
   server: { kind: 'etcd', protocol: 'http2' },
   bareClient: 'etcd3',
-  openStore: (place) => openStore(driver({ endpoints: [`http://${place}`], root: 'ours' })),
+  openStore: (place) => openStore(driver({ endpoints: [`http://${place}`], root: 'ours' }), { timeout }),
   openBare: async (place) => openBare(place),
   peers: { keyv: { packages: ['keyv', '@keyv/etcd'], open: keyv } },
   fewestRequests: { get: 1, put: 1, atomicPut: 1, delete: 1, list: 1, session: 2 },
@@ -34,7 +34,7 @@ function openBare(place: string): Client {
     hosts: `http://${place}`,
     grpcOptions: { 'grpc.max_receive_message_length': -1 },
     faultHandling: { host: () => inactive as never, global: inactive as never },
-    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + 10_000 }),
+    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + timeout }),
   });
   const bytes = (key: string) => Buffer.from(`bare/${key}`);
   /** A put, and when the key was created. */

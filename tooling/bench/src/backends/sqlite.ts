@@ -3,14 +3,14 @@ import { openStore } from '@kv/core';
 import { sqlite as driver } from '@kv/sqlite';
 import Sqlite from 'better-sqlite3';
 import type { Backend } from '../backend.ts';
-import type { Client } from '../client.ts';
+import { type Client, timeout } from '../client.ts';
 import { importPeer } from '../peers.ts';
 import { openThroughWorker } from '../sqlite-worker/client.ts';
 
 export const sqlite: Backend = {
   name: 'sqlite',
   bareClient: 'better-sqlite3',
-  openStore: (place) => openStore(driver({ path: join(place, 'store.db') })),
+  openStore: (place) => openStore(driver({ path: join(place, 'store.db') }), { timeout }),
   openBare: async (place) => openBare(join(place, 'bare.db')),
   peers: {
     'worker thread': { packages: [], open: (place) => openThroughWorker(join(place, 'worker.db')) },
