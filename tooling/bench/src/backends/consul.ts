@@ -75,7 +75,9 @@ function openBare(place: string): Client {
       let count = 0;
       const fetch = async (start: number) => {
         const verbs = names.slice(start, start + longestTransaction).map((Key) => ({ Verb: 'get', Key }));
-        if (verbs.length > 0) count += (await transact(...verbs)).length;
+        if (verbs.length === 0) return;
+        const { length } = await transact(...verbs);
+        count += length;
       };
       for (let start = 0; start < names.length; start += pageOfTransactions * longestTransaction) {
         await Promise.all(Array.from({ length: pageOfTransactions }, (_, i) => fetch(start + i * longestTransaction)));
