@@ -15,13 +15,15 @@
 #
 #   KV_DEBIAN_MIRROR  Debian mirror. Default on Debian: the one of this machine's own apt sources; needed on Ubuntu,
 #                     whose releases have no complete set of the three
+#   KV_ETCD_SUITE     the Debian release that etcd is taken from: bookworm has 3.4, trixie 3.5. Default: trixie
 set -euo pipefail
 
 script=$(readlink -f "${BASH_SOURCE[0]}")
 cache=$(cd "$(dirname "$script")/../../.." && pwd)/.cache/servers
-store=$cache/$(cksum <"$script" | cut -d' ' -f1)
+state=$cache/$(cksum <"$script" | cut -d' ' -f1)
+store=$state${KV_ETCD_SUITE:+-$KV_ETCD_SUITE}
 
-etcd_suite=trixie
+etcd_suite=${KV_ETCD_SUITE:-trixie}
 zookeeper_suite=trixie
 consul_suite=bullseye # the last release with Consul (1.8.7)
 # What links against the host's C library comes from the host's own release.
@@ -131,7 +133,7 @@ missing=()
 for part in "$@"; do [ -d "$store/$part" ] || missing+=("$part"); done
 work=$(mktemp -d "$cache/.fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-for old in "$cache"/*/; do [ "$old" = "$store/" ] || rm -rf "$old"; done # of an earlier state of this script
+for old in "$cache"/*/; do [[ $old = "$state"* ]] || rm -rf "$old"; done # of an earlier state of this script
 mkdir -p "$store"
 
 # --- an apt of our own ---------------------------------------------------------------------------------------------
