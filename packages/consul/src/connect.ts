@@ -15,7 +15,7 @@ export async function connect(settings: Settings, call: CallContext): Promise<Co
     await reach(servers, settings.root, token !== undefined, call);
     return new ConsulDriver(servers, new Keys(settings.root));
   } catch (error) {
-    servers.close();
+    await servers.close();
     throw error;
   }
 }

@@ -103,7 +103,15 @@ export interface BlockingClient {
   };
 }
 
-export interface PapiRequest {
-  req: { timeout?: number };
-  transport: Pick<typeof import('node:http'), 'request'>;
+interface PapiRequest {
+  transport: { request(options: PapiOptions): unknown };
 }
+
+/** What a request is made of. */
+export interface PapiOptions {
+  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly headers: Record<string, string>;
+}
+
+export type PapiListener = (argument?: unknown) => void;

@@ -156,7 +156,7 @@ export class ConsulDriver implements Driver {
   async close(): Promise<void> {
     this.lock.close();
     await this.#expiry.close();
-    this.#servers.close();
+    await this.#servers.close();
   }
 
   /** Applies operations in one step, with a session for each key that is to expire by itself. */

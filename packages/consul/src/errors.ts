@@ -17,6 +17,7 @@ const notConnected = new Set([
   'EHOSTDOWN',
   'ENETUNREACH',
   'EADDRNOTAVAIL',
+  'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
 /** Any error of a request as a `KvError`. The texts of answers are looked at, and never shown. */

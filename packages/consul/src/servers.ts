@@ -1,12 +1,11 @@
 import { EventEmitter } from 'node:events';
-import * as http from 'node:http';
-import * as https from 'node:https';
 import { KvError } from '@kv/core';
 import Consul from 'consul';
+import { buildConnector, Pool } from 'undici';
 import type { BlockingClient, ConsulClient, RequestContext } from './consul-client.ts';
 import { canceled, isRefusedAsUnknown, toKvError, unavailable } from './errors.ts';
 import type { Settings } from './options.ts';
-import { mendTransport } from './transport.ts';
+import { useTransport } from './transport.ts';
 
 /*
  * Consul's HTTP API takes one request at a time on a connection, and at most 200 connections from one address by default
@@ -14,6 +13,11 @@ import { mendTransport } from './transport.ts';
  */
 const mostConnections = 64;
 const mostBlockingConnections = 128;
+
+/** How long a connection may take to open, in milliseconds, where the caller's deadline does not end it before. */
+const longestConnect = 10_000;
+/** How long a connection is kept open without a request, in milliseconds. Consul does not close it. */
+const keepAliveTimeout = 60_000;
 
 /** How long a blocking query waits at the server, in milliseconds, when nothing else is said. */
 export const longestWait = 5_000;
@@ -29,7 +33,7 @@ const tokenGrace = 10_000;
 interface Server {
   readonly client: ConsulClient;
   readonly blocking: BlockingClient;
-  readonly agents: readonly http.Agent[];
+  readonly pools: readonly Pool[];
 }
 
 /** The servers of one cluster, of which one is used at a time. Every error that comes out of it is a `KvError`. */
@@ -99,10 +103,10 @@ export class Servers {
     if (this.#current === used) this.#current = (used + 1) % this.#servers.length;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
     for (const ctx of this.#underWay) ctx.emit('cancel');
-    for (const { agents } of this.#servers) for (const agent of agents) agent.destroy();
+    await Promise.all(this.#servers.flatMap(({ pools }) => pools.map((pool) => pool.destroy())));
   }
 }
 
@@ -113,39 +117,44 @@ function isTimeout(reason: unknown): boolean {
 
 function makeServer(address: URL, settings: Settings, token: string | undefined): Server {
   const { datacenter, namespace, partition } = settings;
-  const agents = [mostConnections, mostBlockingConnections].map((maxSockets) =>
-    makeAgent(address, settings, maxSockets),
-  );
-  const [client, blocking] = agents.map((agent) => {
-    const options = {
-      baseUrl: `${address.origin}/v1`,
-      agent,
-      defaults: datacenter === undefined ? {} : { dc: datacenter },
-      headers: {
-        ...(token !== undefined && { 'x-consul-token': token }),
-        ...(namespace !== undefined && { 'x-consul-namespace': namespace }),
-        ...(partition !== undefined && { 'x-consul-partition': partition }),
-      },
-    };
-    return new Consul(options as ConstructorParameters<typeof Consul>[0]) as unknown as ConsulClient;
-  }) as [ConsulClient, ConsulClient];
-  const transport = address.protocol === 'http:' ? http : https;
-  mendTransport(client, transport);
-  mendTransport(blocking, transport, silence);
-  return { client, blocking: blocking as unknown as BlockingClient, agents };
+  const options = {
+    baseUrl: `${address.origin}/v1`,
+    defaults: datacenter === undefined ? {} : { dc: datacenter },
+    headers: {
+      ...(token !== undefined && { 'x-consul-token': token }),
+      ...(namespace !== undefined && { 'x-consul-namespace': namespace }),
+      ...(partition !== undefined && { 'x-consul-partition': partition }),
+    },
+  };
+  const [client, blocking] = [1, 2].map(
+    () => new Consul(options as ConstructorParameters<typeof Consul>[0]) as unknown as ConsulClient,
+  ) as [ConsulClient, ConsulClient];
+  const pool = makePool(address, settings, mostConnections);
+  const blockingPool = makePool(address, settings, mostBlockingConnections, silence);
+  useTransport(client, pool);
+  useTransport(blocking, blockingPool, silence);
+  return { client, blocking: blocking as unknown as BlockingClient, pools: [pool, blockingPool] };
 }
 
-function makeAgent({ protocol, hostname }: URL, { tls }: Settings, maxSockets: number): http.Agent {
-  // The client library would ask the resolver for the brackets of an IPv6 address.
-  const common = { keepAlive: true, maxSockets, host: hostname.replace(/^\[(.*)\]$/, '$1') };
-  if (protocol === 'http:') return new http.Agent(common);
+function makePool({ origin }: URL, { tls }: Settings, connections: number, timeout = longestConnect): Pool {
   const { ca, cert, key, serverName } = tls ?? {};
-  return new https.Agent({
-    ...common,
+  const connect = buildConnector({
+    timeout,
     ...(ca !== undefined && { ca: pem(ca) }),
     ...(cert !== undefined && { cert: pem(cert) }),
     ...(key !== undefined && { key: pem(key) }),
     ...(serverName !== undefined && { servername: serverName }),
+  });
+  return new Pool(origin, {
+    connections,
+    keepAliveTimeout,
+    connect: (target, callback) =>
+      connect(target, (...outcome) => {
+        const [, socket] = outcome;
+        // Else undici would tell of the end of the connection, which follows a TLS alert, and not of the alert.
+        socket?.once('error', (error) => socket.destroy(error));
+        callback(...outcome);
+      }),
   });
 }
 

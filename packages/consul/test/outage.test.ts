@@ -135,10 +135,11 @@ test('close does not wait for a frozen server, and ends what waits', { timeout: 
   }
 });
 
-test('a burst takes no more than 64 connections, and watches have others', async () => {
+test('a burst takes no more than 64 connections, and watches have others', { timeout: 30_000 }, async () => {
   const [proxy] = proxies as [FaultProxy];
   const before = proxy.counts.connections;
-  await Promise.all(Array.from({ length: 500 }, (_, i) => store.put(`burst/${i % 10}`, `${i}`)));
+  const put = (i: number) => store.put(`burst/${i % 10}`, `${i}`, { timeout: 20_000 });
+  await Promise.all(Array.from({ length: 500 }, (_, i) => put(i)));
   assert.ok(proxy.counts.connections - before <= 64, `${proxy.counts.connections - before} connections`);
   const watches = Array.from({ length: 140 }, (_, i) => store.watch(`watched/${i}`)[Symbol.asyncIterator]());
   await Promise.all(watches.map((watch) => watch.next()));
