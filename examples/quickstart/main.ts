@@ -48,7 +48,7 @@ try {
 }
 process.exitCode = timeline.finish() ? 0 : 1;
 
-async function run(store: Store<unknown, unknown>): Promise<void> {
+async function run(store: Store<unknown>): Promise<void> {
   timeline.say('demo', `on ${url}`);
   await Promise.all(['config', 'services'].map((directory) => store.deleteTree(directory)));
   const config = leaves(JSON.parse(await readFile(new URL('config.json', import.meta.url), 'utf8')), 'config');
@@ -99,12 +99,7 @@ async function run(store: Store<unknown, unknown>): Promise<void> {
   await timeline.claim('nobody leads', async () => (await election.leader()) === undefined, 1_000);
 }
 
-async function change(
-  store: Store<unknown, unknown>,
-  observers: WorkerProcess[],
-  key: string,
-  value: unknown,
-): Promise<void> {
+async function change(store: Store<unknown>, observers: WorkerProcess[], key: string, value: unknown): Promise<void> {
   timeline.say('demo', `sets ${key} to ${JSON.stringify(value)}`);
   await store.put(key, value);
   await timeline.claim(`${observers.length} workers have seen it`, () => seenByAll(observers, [[key, value]]), 2_000);
@@ -125,7 +120,7 @@ function seenByAll(observers: readonly WorkerProcess[], values: readonly (readon
   return observers.every((worker) => values.every(([key, value]) => worker.hasSeen(key, value)));
 }
 
-async function registered(store: Store<unknown, unknown>): Promise<string> {
+async function registered(store: Store<unknown>): Promise<string> {
   const instances = await new Discovery(store).list('worker');
   return instances.map(({ id }) => id).join();
 }

@@ -44,9 +44,11 @@ export interface LockHolder {
  * `KV_INVALID_KEY`; what else it can fail with is said at each.
  *
  * @typeParam Out What values are when they are read.
- * @typeParam In What values may be when they are written.
+ * @typeParam In What values may be when they are written. Default: what they are when read; for bytes also text.
  */
-export class Store<Out = Uint8Array, In = Uint8Array | string> implements AsyncDisposable {
+export class Store<Out = Uint8Array, In = Out extends Uint8Array ? Uint8Array | string : Out>
+  implements AsyncDisposable
+{
   readonly #connection: Connection;
   readonly #view: View<Out, In>;
 

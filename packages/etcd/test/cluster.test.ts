@@ -64,7 +64,7 @@ async function goesOn(server: Server, fault: () => Promise<() => Promise<void>>)
 }
 
 /** Puts until the server has said that it is done: writing the same twice does no harm here, and shows as one change. */
-async function written(store: Store<string, string>, key: string, value: string): Promise<void> {
+async function written(store: Store<string>, key: string, value: string): Promise<void> {
   await poll(`${key} is ${value}`, async () => {
     if ((await store.get(key))?.value === value) return true;
     await store.put(key, value, { timeout: 10_000 });

@@ -3,7 +3,7 @@ import { iterate } from './iterate.ts';
 
 /** A whole number of any size that all clients share, kept as decimal text. It is 0 where the key does not exist. */
 export class Counter {
-  readonly #store: Store<bigint, bigint>;
+  readonly #store: Store<bigint>;
   readonly #key: string;
 
   constructor(store: Store<unknown, never>, key: string) {

@@ -22,7 +22,7 @@ export class Place implements AsyncDisposable {
   readonly token: bigint;
   /** For `transaction`: true at the server as long as the place is held. */
   readonly condition: Condition;
-  readonly #store: Store<string, string>;
+  readonly #store: Store<string>;
   readonly #directory: string;
   readonly #session: Session;
   readonly #pair: KVPair<string>;
@@ -51,7 +51,7 @@ export class Place implements AsyncDisposable {
     }
   }
 
-  private constructor(store: Store<string, string>, directory: string, session: Session, pair: KVPair<string>) {
+  private constructor(store: Store<string>, directory: string, session: Session, pair: KVPair<string>) {
     this.token = pair.createRevision;
     this.condition = { key: pair.key, exists: true };
     this.#store = store;

@@ -77,7 +77,7 @@ import { ${name} } from '${specifier}';
 interface Config { readonly replicas: number }
 
 ${target}
-const store: Store<Config, Config> = await openStore(${call}, { codec: json<Config>() });
+const store: Store<Config> = await openStore(${call}, { codec: json<Config>() });
 const key = 'packaging/' + Math.random().toString(36).slice(2);
 try {
   const pair: KVPair<Config> = await store.put(key, { replicas: 3 });

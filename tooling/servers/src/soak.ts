@@ -101,7 +101,7 @@ class Soak {
     }
   }
 
-  async #client<T>(use: (store: Store<number, number>) => Promise<T>): Promise<T> {
+  async #client<T>(use: (store: Store<number>) => Promise<T>): Promise<T> {
     const store = await openStore(this.#driver(), { codec: json<number>(), timeout: 20_000 });
     try {
       return await use(store);
@@ -110,7 +110,7 @@ class Soak {
     }
   }
 
-  async #write(store: Store<number, number>, id: number): Promise<void> {
+  async #write(store: Store<number>, id: number): Promise<void> {
     for (let own = 0; !this.#over.signal.aborted; own++) {
       await this.#count('counted', () => store.update('data/counted', (pair) => (pair?.value ?? 0) + 1));
       try {
@@ -123,7 +123,7 @@ class Soak {
     }
   }
 
-  async #contend(store: Store<number, number>): Promise<void> {
+  async #contend(store: Store<number>): Promise<void> {
     while (!this.#over.signal.aborted) {
       try {
         const lock = await store.lock('lock', { ttl: 5_000, signal: this.#over.signal });
@@ -147,7 +147,7 @@ class Soak {
   }
 
   /** Guarded by the lock's own condition where there are transactions: who has lost it without knowing writes nothing. */
-  async #addLocked(store: Store<number, number>, lock: Lock): Promise<void> {
+  async #addLocked(store: Store<number>, lock: Lock): Promise<void> {
     const pair = await store.get('data/locked');
     const value = (pair?.value ?? 0) + 1;
     if (store.capabilities.transaction === false) {

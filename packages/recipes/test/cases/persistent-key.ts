@@ -6,7 +6,7 @@ import { persistentKey } from '@kv/recipes/persistent-key';
 const texts = async ({ open }: Pick<CaseContext, 'open'>) => (await open()).withCodec(text());
 
 /** Tells of the sessions that a recipe opens on this store. */
-function sessionsOf(store: Store<string, string>): string[] {
+function sessionsOf(store: Store<string>): string[] {
   const ids: string[] = [];
   const open = store.session.bind(store);
   store.session = async (options) => {
