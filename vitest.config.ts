@@ -5,7 +5,5 @@ export default defineConfig({
   test: {
     projects: ['packages/*/vitest.config.ts', 'tooling/*/vitest.config.ts', 'examples/*/vitest.config.ts'],
     sequence: { sequencer: LongestFirst },
-    // Most of the time the tests wait: for a server that restarts, for something that expires.
-    maxWorkers: '150%',
   },
 });

@@ -1,4 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { defineProject, type UserWorkspaceConfig } from 'vitest/config';
+
+/**
+ * More than there are cores: most of the time the tests wait, for a server that restarts, for something that expires. Vitest reads
+ * it from each project; in the root it has no effect.
+ */
+const maxWorkers = Math.max(3, availableParallelism());
 
 /** The tests of one package: all `*.test.ts` below `test/`, in shuffled order. */
 export function testProject(name: string, test: UserWorkspaceConfig['test'] = {}): UserWorkspaceConfig {
@@ -11,6 +18,7 @@ export function testProject(name: string, test: UserWorkspaceConfig['test'] = {}
       include: ['test/**/*.test.ts'],
       // The zookeeper binding crashes in worker threads.
       pool: 'forks',
+      maxWorkers,
       sequence: { shuffle: { tests: true } },
       ...test,
     },

@@ -1,14 +1,10 @@
-import { defineConfig } from 'vitest/config';
+import { testProject } from '@kv-tooling/build/vitest';
 
-export default defineConfig({
-  test: {
-    name: 'servers',
-    include: ['test/*.test.ts'],
-    globalSetup: ['test/global-setup.ts'],
-    pool: 'forks',
-    // Each has up to three servers.
-    maxConcurrency: 3,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-  },
+export default testProject('servers', {
+  include: ['test/*.test.ts'],
+  globalSetup: ['test/global-setup.ts'],
+  // Each has up to three servers.
+  maxConcurrency: 3,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
 });

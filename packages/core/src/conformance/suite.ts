@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Capabilities } from '../capabilities.ts';
 import { openStore } from '../open-store.ts';
 import type { ConformanceCase } from './case.ts';
@@ -73,7 +73,10 @@ export class SuiteRun {
         this.#results,
       );
       const file = this.#options.reportFile ?? reportFileOf(this.name);
-      if (file !== undefined) await writeFile(file, `${JSON.stringify(made, undefined, 2)}\n`);
+      if (file !== undefined) {
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(file, `${JSON.stringify(made, undefined, 2)}\n`);
+      }
       return made;
     } finally {
       await harness.close();
