@@ -29,12 +29,13 @@ report({ event: 'ready' });
 for (;;) {
   await election.lead(name, async (leadership) => {
     const term = String(leadership.term);
-    report({ event: 'leads', term });
-    for (;;) {
+    for (let acted = 0; ; acted++) {
       // Taken before the look: a process that is frozen after it has acted when it looked.
       const at = process.hrtime.bigint();
       if (leadership.lost.aborted) return report({ event: 'lost', term });
       writeSync(acts, `${at} ${term} ${name}\n`);
+      // Not before: one that was killed in between would leave no trace of its term.
+      if (acted === 0) report({ event: 'leads', term });
       if (isToResign) break;
       await delay(2);
     }
