@@ -141,3 +141,16 @@ test('a write that failed leaves no lease behind', async () => {
   assert.equal(committed, false);
   await poll('the leases are gone', async () => (await leases()) === before);
 });
+
+test('a lock whose grant was lost with its connection is held once it is connected again', async () => {
+  proxy.slow({ latency: 500 }); // within which the loss of the answer must happen
+  const acquired = store.lock('key', { ttl: 60_000 });
+  const { token } = await poll('the lock is granted', () => other.lockHolder('key'));
+  proxy.hold();
+  assert.equal(await Promise.race([acquired.then(() => 'told'), 'not told']), 'not told');
+  await proxy.cut();
+  await proxy.heal();
+  const lock = await acquired;
+  assert.equal(lock.token, token);
+  await lock.release();
+});

@@ -1,7 +1,23 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { CallTrace } from '../../tracing.ts';
 import { conformanceCase } from '../case.ts';
 import { goneWithin, shortTtl } from '../durations.ts';
 import { quiet, stillPending } from '../pending.ts';
+
+/** Resolves when a call of `lock` has opened its session, which is the first thing that it does. Before, it waits for nothing yet. */
+function sessionOpened(key: string): Promise<void> {
+  return new Promise((resolve) => {
+    const name = 'tracing:kv:call:asyncEnd';
+    const onEnd = (message: unknown) => {
+      const trace = message as CallTrace;
+      if (trace.operation !== 'lock' || trace.key !== key) return;
+      unsubscribe(name, onEnd);
+      resolve();
+    };
+    subscribe(name, onEnd);
+  });
+}
 
 export const lockFaults = [
   ...(['refuse', 'silent'] as const).map((mode) =>
@@ -106,11 +122,13 @@ export const lockFaults = [
 
   conformanceCase(
     'lock/a-waiter-that-is-cut-off-is-told',
-    async ({ open, connect, capabilities }) => {
+    async ({ open, connect, capabilities, namespace }) => {
       const [one, { store: other, faults }] = [await open(), await connect()];
       const ttl = shortTtl(capabilities.session);
       const held = await one.lock('key');
+      const opened = sessionOpened(`${namespace}/key`);
       const waiting = quiet(other.lock('key', { ttl }));
+      await opened;
       assert.equal(await stillPending(waiting, 50), true);
       await faults.partition('refuse');
       const told = assert.rejects(waiting, { code: 'KV_SESSION_LOST', operation: 'lock', key: 'key' });
