@@ -19,12 +19,16 @@ export const readWriteLock = [
     for (const hold of await Promise.all([reader.then(released), second.then(released)])) assert(hold > writing.token);
   }),
 
-  conformanceCase('read-write-lock/readers-do-not-starve-a-writer', async ({ open }) => {
-    const [one, other] = [new ReadWriteLock(await open(), 'table'), new ReadWriteLock(await open(), 'table')];
+  conformanceCase('read-write-lock/readers-do-not-starve-a-writer', async ({ open, eventually }) => {
+    const [store, otherStore] = [await open(), await open()];
+    const [one, other] = [new ReadWriteLock(store, 'table'), new ReadWriteLock(otherStore, 'table')];
+    const inQueue = async () => (await store.list('table', { keysOnly: true })).length;
     const first = await one.read();
     const writer = quiet(other.write());
+    await eventually(async () => assert.equal(await inQueue(), 2));
     assert.equal(await stillPending(writer, 50), true);
     const late = quiet(one.read());
+    await eventually(async () => assert.equal(await inQueue(), 3));
     assert.equal(await stillPending(late, 50), true, 'a reader has overtaken a writer');
     await first.release();
     const writing = await writer;
@@ -36,9 +40,11 @@ export const readWriteLock = [
   conformanceCase('read-write-lock/who-gives-up-is-not-in-the-way', async ({ open, eventually }) => {
     const store = await open();
     const table = new ReadWriteLock(store, 'table');
+    const inQueue = async () => (await store.list('table', { keysOnly: true })).length;
     const first = await table.read();
     const abort = new AbortController();
     const writer = quiet(table.write({ signal: abort.signal }));
+    await eventually(async () => assert.equal(await inQueue(), 2));
     assert.equal(await stillPending(writer, 50), true);
     const late = quiet(table.read());
     assert.equal(await stillPending(late, 50), true);
