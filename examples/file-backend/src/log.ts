@@ -5,8 +5,8 @@ import { KvError, type StoredChange } from '@kv/core';
 import { codeOf, failure } from './errors.ts';
 import { type Operation, State } from './state.ts';
 
-/** An epoch is over after so many commits, about. */
-const epochLength = 1_000;
+/** An epoch is over after so many commits, about. Each is a file, and who opens the log reads all of its newest epoch. */
+const epochLength = 100;
 
 export interface Follower {
   changed(changes: readonly StoredChange[]): void;
@@ -14,11 +14,21 @@ export interface Follower {
   jumped(): void;
 }
 
+/** What one file of the log holds: the operations of each commit. */
+type Commits = readonly (readonly Operation[])[];
+
+interface Waiting {
+  readonly signal: AbortSignal;
+  readonly decide: (state: State) => readonly Operation[];
+  readonly succeed: (state: State) => void;
+  readonly fail: (error: unknown) => void;
+}
+
 /**
  * A log of commits in a directory, shared by any number of processes:
  *
  *     7/state.json   the state at the beginning of epoch 7
- *     7/1.json …     its commits
+ *     7/1.json …     its commits, those that waited at the same time in one file
  *
  * Only one process can create a file of a given name, and it can do so only once it has read all before: that is what makes
  * commits linearizable. An epoch ends with a commit that says so; then the next one begins, and the one before it goes.
@@ -31,6 +41,7 @@ export class Log {
   /** What runs now and what waits, one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #nextSync: Promise<void> | undefined;
+  readonly #waiting: Waiting[] = [];
   readonly #followers = new Set<Follower>();
 
   private constructor(directory: string) {
@@ -74,13 +85,10 @@ export class Log {
     decide: (state: State) => readonly Operation[],
     result: (state: State) => Result,
   ): Promise<Result> {
-    return this.#inTurn(async () => {
-      for (;;) {
-        signal.throwIfAborted();
-        await this.#catchUp();
-        const operations = decide(this.state);
-        if (operations.length === 0 || (await this.#append(operations))) return result(this.state);
-      }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ signal, decide, succeed: (state) => resolve(result(state)), fail: reject });
+      // One sync of the disk for all that wait by then.
+      if (this.#waiting.length === 1) void this.#inTurn(() => this.#commitWaiting());
     });
   }
 
@@ -88,8 +96,26 @@ export class Log {
   turn(): Promise<void> {
     return this.#inTurn(async () => {
       do await this.#catchUp();
-      while (!(await this.#append([{ type: 'turn' }])));
+      while (!(await this.#append([[{ type: 'turn' }]])));
     });
+  }
+
+  async #commitWaiting(): Promise<void> {
+    const waiting = this.#waiting.splice(0);
+    try {
+      for (;;) {
+        await this.#catchUp();
+        const settled = decideAll(waiting, this.state.copy());
+        const commits = settled.map(({ operations }) => operations);
+        if (commits.every(({ length }) => length === 0)) {
+          for (const { settle } of settled) settle(this.state);
+          return;
+        }
+        if (await this.#append(commits, (index) => settled[index]?.settle(this.state))) return;
+      }
+    } catch (error) {
+      for (const { fail } of waiting) fail(failure(error, 'not-applied'));
+    }
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -105,8 +131,8 @@ export class Log {
     for (;;) {
       await this.#readAll();
       const overdue = this.state.overdue(now());
-      if (overdue.length > 0) await this.#append(overdue.map((id) => ({ type: 'end', id })));
-      else if (this.#read >= epochLength) await this.#append([{ type: 'turn' }]);
+      if (overdue.length > 0) await this.#append([overdue.map((id) => ({ type: 'end', id }))]);
+      else if (this.#read >= epochLength) await this.#append([[{ type: 'turn' }]]);
       else return;
     }
   }
@@ -121,9 +147,9 @@ export class Log {
   }
 
   /** @returns False if another process was first. */
-  async #append(operations: readonly Operation[]): Promise<boolean> {
+  async #append(commits: Commits, applied?: (index: number) => void): Promise<boolean> {
     const draft = join(this.#directory, `draft-${randomUUID()}`);
-    await writeDurably(draft, JSON.stringify(operations));
+    await writeDurably(draft, JSON.stringify(commits));
     try {
       // Complete or not there at all, and never over another one; nor in an epoch that has gone.
       await link(draft, this.#commitFile(this.#read + 1));
@@ -135,18 +161,21 @@ export class Log {
     }
     try {
       await syncFolder(this.#epochFolder(this.#epoch));
-      await this.#apply(operations);
+      await this.#apply(commits, applied);
     } catch (error) {
       throw failure(error, 'unknown');
     }
     return true;
   }
 
-  async #apply(operations: readonly Operation[]): Promise<void> {
+  async #apply(commits: Commits, applied: (index: number) => void = () => {}): Promise<void> {
     this.#read++;
-    const changes = this.state.apply(operations);
-    if (changes.length > 0) for (const follower of [...this.#followers]) follower.changed(changes);
-    if (operations.some(({ type }) => type === 'turn')) await this.#nextEpoch();
+    for (const [index, operations] of commits.entries()) {
+      const changes = this.state.apply(operations);
+      if (changes.length > 0) for (const follower of [...this.#followers]) follower.changed(changes);
+      applied(index);
+    }
+    if (commits.flat().some(({ type }) => type === 'turn')) await this.#nextEpoch();
   }
 
   /** Goes on in the next epoch. Every process that gets here has the same state, so it does not matter who is first. */
@@ -216,6 +245,22 @@ export class Log {
 /** Milliseconds since the machine was started: the same for all its processes, and nobody can set it. */
 export function now(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
+}
+
+/** Each sees what those before it will have done. Nobody is told before all of it is on the disk, not even of a failure. */
+function decideAll(waiting: readonly Waiting[], state: State) {
+  return waiting.map(({ signal, decide, succeed, fail }) => {
+    let operations: readonly Operation[] = [];
+    let settle = succeed;
+    try {
+      signal.throwIfAborted();
+      operations = decide(state);
+    } catch (error) {
+      settle = () => fail(failure(error, 'not-applied'));
+    }
+    state.apply(operations);
+    return { operations, settle };
+  });
 }
 
 async function contents(file: string): Promise<string | undefined> {

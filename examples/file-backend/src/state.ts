@@ -97,6 +97,15 @@ export class State {
     return bound.flatMap(([key]) => this.#delete(key));
   }
 
+  /** To try in it what is not committed yet. */
+  copy(): State {
+    const copy = new State();
+    copy.#commits = this.#commits;
+    for (const [key, entry] of this.#entries) copy.#entries.set(key, entry);
+    for (const [id, session] of this.#sessions) copy.#sessions.set(id, session);
+    return copy;
+  }
+
   save(): SavedState {
     return {
       commits: this.#commits,
