@@ -18,6 +18,8 @@ export interface DurationLimits {
 export interface Capabilities {
   /** Keys that expire by themselves: `ttl` on a write, in milliseconds. */
   readonly ttl: DurationLimits | false;
+  /** What to do at the server so that it can, where something is `false` only because of its configuration. */
+  readonly unsupported?: { readonly ttl?: string };
   /** Sessions, and therefore locks. */
   readonly session: DurationLimits;
   readonly maxValueBytes: number;

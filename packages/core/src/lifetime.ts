@@ -28,11 +28,14 @@ export function lifetimeOf({ ttl, session }: LifetimeOptions, connection: Connec
   return { ttl: effectiveTtl(ttl as number, ttlLimits(connection.driver.capabilities)) };
 }
 
-function ttlLimits({ ttl }: Capabilities): DurationLimits {
+function ttlLimits({ ttl, unsupported }: Capabilities): DurationLimits {
   if (ttl) return ttl;
-  throw new KvError('KV_UNSUPPORTED', 'this backend cannot expire keys by themselves: bind the key to a session', {
-    outcome: 'not-applied',
-  });
+  const remedy = unsupported?.ttl === undefined ? '' : `, or ${unsupported.ttl}`;
+  throw new KvError(
+    'KV_UNSUPPORTED',
+    `this backend cannot expire keys by themselves: bind the key to a session${remedy}`,
+    { outcome: 'not-applied' },
+  );
 }
 
 /** `ttl` rounded up to the minimum. */
