@@ -43,6 +43,23 @@ function acl(entries: readonly Acl[]): Buffer {
   ]);
 }
 
+const newSession: { readonly id: bigint; readonly password: Uint8Array } = { id: 0n, password: new Uint8Array(16) };
+
+/** What ZooKeeperServer mixes into the password of each session. */
+const superSecret = 0xb3415c00n;
+
+/** With the generator of java.util.Random, as ZooKeeperServer does it. */
+function sessionPassword(id: bigint): Uint8Array {
+  const multiplier = 0x5deece66dn;
+  let seed = BigInt.asUintN(48, id ^ superSecret ^ multiplier);
+  const password = Buffer.alloc(16);
+  for (let i = 0; i < password.length; i += 4) {
+    seed = BigInt.asUintN(48, seed * multiplier + 0xbn);
+    password.writeInt32LE(Number(BigInt.asIntN(32, seed >> 16n)), i);
+  }
+  return password;
+}
+
 /**
  * A session of its own for a few calls, one after the other: the truth from outside of the client under test. It sends
  * no heartbeats, so it ends 10 s after its last call.
@@ -59,7 +76,21 @@ export class ZooKeeperConnection {
     this.#chunks = socket[Symbol.asyncIterator]();
   }
 
-  static async open(address: Address, access: Access = {}, timeout = 5000): Promise<ZooKeeperConnection> {
+  static open(address: Address, access: Access = {}, timeout = 5000): Promise<ZooKeeperConnection> {
+    return ZooKeeperConnection.#open(address, access, timeout, newSession);
+  }
+
+  /** Takes over a session, to end it by `close`. The server makes the password of the number of the session alone. */
+  static resume(address: Address, id: bigint): Promise<ZooKeeperConnection> {
+    return ZooKeeperConnection.#open(address, {}, 5000, { id, password: sessionPassword(id) });
+  }
+
+  static async #open(
+    address: Address,
+    access: Access,
+    timeout: number,
+    { id, password }: typeof newSession,
+  ): Promise<ZooKeeperConnection> {
     const socket = connect(address.port, address.host);
     socket.setTimeout(timeout, () => socket.destroy(new Error(`ZooKeeper did not answer within ${timeout} ms`)));
     const connection = new ZooKeeperConnection(socket);
@@ -67,7 +98,8 @@ export class ZooKeeperConnection {
     const version = int(0);
     const lastTransaction = Buffer.alloc(8);
     const session = Buffer.alloc(8);
-    connection.#send(version, lastTransaction, int(10_000), session, bytes(new Uint8Array(16)));
+    session.writeBigUInt64BE(id);
+    connection.#send(version, lastTransaction, int(10_000), session, bytes(password));
     await connection.#receive();
     if (access.login) {
       const { user, password } = access.login;
