@@ -16,9 +16,13 @@ export async function openDriver(url: string): Promise<DriverFactory> {
       const { consul } = await import('@kv/consul');
       return consul({ addresses: [`http://${host}`], root: pathname });
     }
+    case 'zookeeper:': {
+      const { zookeeper } = await import('@kv/zookeeper');
+      return zookeeper({ servers: [host], root: pathname });
+    }
     default:
       throw new Error(
-        `no backend for ${protocol}//: there are sqlite:///path, etcd://host:port/root and consul://host:port/root`,
+        `no backend for ${protocol}//: there are sqlite:///path, and etcd, consul and zookeeper, each with ://host:port/root`,
       );
   }
 }

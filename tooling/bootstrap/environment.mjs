@@ -22,6 +22,9 @@ export async function prepareEnvironment({ packages }) {
   // Else add-ons get compiled against the headers that npm's configuration may name, which are another version's.
   if (node.headers !== undefined) env['npm_config_nodedir'] = node.headers;
 
+  // For the zookeeper add-on: else processes that are started inherit its connections. Its build reads this (configure).
+  env['with_sock_cloexec'] = 'yes';
+
   prependToPath(join(root, 'node_modules/.bin'));
   prependToPath(node.bin);
   prependToPath(await providePnpm(env));

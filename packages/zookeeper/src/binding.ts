@@ -1,0 +1,359 @@
+import { isMainThread } from 'node:worker_threads';
+import { KvError } from '@kv/core';
+import {
+  type Acl,
+  anyVersion,
+  type Connection,
+  type ConnectionListener,
+  type ConnectionOptions,
+  type Created,
+  type Features,
+  type Node,
+  type NodeKind,
+  type Stat,
+  type WatchEvent,
+} from './connection.ts';
+import { code, requestError } from './errors.ts';
+
+/** The binding of the npm client below its JavaScript, which would format each call for a log that nobody reads. */
+interface Native {
+  readonly state: number;
+  readonly client_id: string;
+  readonly client_password: string;
+  readonly timeout: number;
+  emit: (event: string, self: unknown, detail: unknown) => void;
+  init(options: object): void;
+  close(): void;
+  add_auth(scheme: string, credentials: string, done: Callback): number;
+  a_create(path: string, data: Uint8Array, flags: number, done: Callback): number;
+  a_create_ttl(path: string, data: Uint8Array, flags: number, ttl: number, done: Callback): number;
+  a_set(path: string, data: Uint8Array, version: number, done: Callback): number;
+  a_set_acl(path: string, version: number, acl: readonly object[], done: Callback): number;
+  a_delete_(path: string, version: number, done: Callback): number;
+  a_get(path: string, watch: boolean, done: Callback): number;
+  a_exists(path: string, watch: boolean, done: Callback): number;
+  a_get_children(path: string, watch: boolean, done: Callback): number;
+  a_sync(path: string, done: Callback): number;
+  a_getconfig(watch: boolean, done: Callback): number;
+}
+
+type Callback = (code: number, message: string, first: unknown, second: unknown) => void;
+
+const features: Features = Object.freeze({ multi: false, recursiveWatch: false });
+
+/** The flags of the C client, in zookeeper.h. */
+const flags = { persistent: 0, ephemeral: 1, 'ephemeral-sequential': 3, container: 4 } as const;
+const persistentWithTtl = 5;
+
+const openToAll: readonly Acl[] = [{ scheme: 'world', id: 'anyone', permissions: 31 }];
+
+const noData = new Uint8Array();
+const onlyErrors = 1;
+
+/**
+ * With its default of 10, the binding ends its own session when an answer arrives in more than so many pieces.
+ * https://github.com/yfinkelstein/node-zookeeper: `response_counter_limit`
+ */
+const anyNumberOfPieces = 1_000_000_000;
+
+/** Loads the npm client. @throws {KvError} `KV_UNSUPPORTED`, which says what to do, if its native part is missing. */
+export async function loadBinding(): Promise<(options: ConnectionOptions, listener: ConnectionListener) => Connection> {
+  if (!isMainThread) {
+    throw new KvError(
+      'KV_UNSUPPORTED',
+      'the zookeeper add-on crashes in worker threads: use the main thread, or a process',
+    );
+  }
+  let load: { readonly default: unknown };
+  try {
+    load = await import('zookeeper');
+  } catch (error) {
+    throw new KvError(
+      'KV_UNSUPPORTED',
+      'the native part of the package zookeeper cannot be loaded. It is compiled when it is installed, which needs make, g++ and ' +
+        'python3 (Debian: apt-get install build-essential python3), and install scripts that are allowed to run. Then: ' +
+        'with_sock_cloexec=yes npm rebuild zookeeper',
+      { cause: error },
+    );
+  }
+  const Client = load.default as new (options: object) => { readonly native: Native };
+  return (options, listener) => new BoundConnection(() => new Client({}).native, options, listener);
+}
+
+/** A request that waits for its answer. Kept for the next one: making its callback is what costs. */
+class Pending {
+  resolve: (value: unknown) => void = () => {};
+  reject: (error: unknown) => void = () => {};
+  /** What the answer is turned into, where it is not a failure. */
+  answer: (code: number, first: unknown, second: unknown) => unknown = () => undefined;
+  /** How often the connection had had a server when the request was made, and whether it had one then. */
+  servers = 0;
+  readonly callback: Callback;
+
+  constructor(onAnswer: (pending: Pending, code: number, first: unknown, second: unknown) => void) {
+    this.callback = (code, _message, first, second) => onAnswer(this, code, first, second);
+  }
+}
+
+class BoundConnection implements Connection {
+  readonly features = features;
+  connected = false;
+  readonly #create: () => Native;
+  readonly #options: ConnectionOptions;
+  #native: Native;
+  readonly #acl: readonly object[];
+  readonly #isOpen: boolean;
+  readonly #listener: ConnectionListener;
+  readonly #idle: Pending[] = [];
+  #over = false;
+  #watchesLost = false;
+  /** Counts the servers that this connection has had. */
+  #servers = 0;
+
+  constructor(create: () => Native, options: ConnectionOptions, listener: ConnectionListener) {
+    this.#create = create;
+    this.#options = options;
+    this.#acl = nativeAcl(options.acl ?? openToAll);
+    this.#isOpen = options.acl === undefined;
+    this.#listener = listener;
+    this.#native = this.#start({});
+  }
+
+  get sessionId(): string {
+    return this.#native.client_id;
+  }
+
+  get timeout(): number {
+    return this.#native.timeout;
+  }
+
+  create(path: string, data: Uint8Array, kind: NodeKind): Promise<Created> {
+    const created = this.#send<Created>(asCreated, (done) =>
+      typeof kind === 'string'
+        ? this.#native.a_create(path, data, flags[kind], done)
+        : this.#native.a_create_ttl(path, data, persistentWithTtl, kind.ttl, done),
+    );
+    return this.#isOpen ? created : this.#restrictCreated(created);
+  }
+
+  set(path: string, data: Uint8Array, version: number): Promise<Stat | 'no-node' | 'bad-version'> {
+    return this.#send(asSet, (done) => this.#native.a_set(path, data, version, done));
+  }
+
+  remove(path: string, version: number): Promise<'removed' | 'no-node' | 'bad-version' | 'not-empty'> {
+    return this.#send(asRemoved, (done) => this.#native.a_delete_(path, version, done));
+  }
+
+  read(path: string, watch: boolean): Promise<Node | undefined> {
+    return this.#send(asNode, (done) => this.#native.a_get(path, watch, done));
+  }
+
+  stat(path: string, watch: boolean): Promise<Stat | undefined> {
+    return this.#send(asFirst<Stat>, (done) => this.#native.a_exists(path, watch, done));
+  }
+
+  children(path: string, watch: boolean): Promise<string[] | undefined> {
+    return this.#send(asFirst<string[]>, (done) => this.#native.a_get_children(path, watch, done));
+  }
+
+  sync(): Promise<void> {
+    return this.#send(asNothing, (done) => this.#native.a_sync('/', done));
+  }
+
+  configuration(): Promise<string | undefined> {
+    return this.#send(asConfiguration, (done) => this.#native.a_getconfig(false, done));
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.connected = false;
+    this.#native.close();
+  }
+
+  restrict(path: string): Promise<void> {
+    return this.#send(asRestricted, (done) => this.#native.a_set_acl(path, anyVersion, this.#acl, done));
+  }
+
+  /** The binding can only create nodes that are open to everyone: what restricts them follows at once. */
+  async #restrictCreated(pending: Promise<Created>): Promise<Created> {
+    const created = await pending;
+    // The list of a node that others have created is theirs to decide.
+    if (typeof created === 'object') await this.restrict(created.path);
+    return created;
+  }
+
+  #send<T>(
+    answer: (code: number, first: unknown, second: unknown) => T | typeof failed,
+    request: (done: Callback) => number,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const pending = this.#idle.pop() ?? new Pending(this.#onAnswer);
+      pending.resolve = resolve as (value: unknown) => void;
+      pending.reject = reject;
+      pending.answer = answer;
+      pending.servers = this.connected ? -1 : this.#servers;
+      const refusal = this.#over ? code.closing : request(pending.callback);
+      if (refusal !== code.ok) reject(requestError(refusal, false));
+      else if (this.connected && this.#native.state !== connectedState) this.#replaceNative();
+    });
+  }
+
+  /** @param session The session to go on with. */
+  #start(session: { readonly client_id?: string; readonly client_password?: string }): Native {
+    const { servers, timeout, login } = this.#options;
+    const native = this.#create();
+    native.emit = (event, _self, detail) => this.#onNativeEvent(event, detail);
+    native.init({
+      connect: servers.join(','),
+      timeout: Math.ceil(timeout),
+      debug_level: onlyErrors,
+      host_order_deterministic: false,
+      response_counter_limit: anyNumberOfPieces,
+      ...session,
+    });
+    // Sent before anything else, to each server.
+    if (login !== undefined) native.add_auth('digest', `${login.user}:${login.password}`, () => {});
+    return native;
+  }
+
+  /**
+   * When a request cannot be sent, the C client closes its socket at once, and the event loop, which has not been told, aborts the
+   * process if it was about to poll it. Closing the client tells it. The session goes on with another one.
+   */
+  #replaceNative(): void {
+    const { client_id, client_password } = this.#native;
+    this.connected = false;
+    const broken = this.#native;
+    broken.emit = () => {};
+    broken.close();
+    later(() => {
+      if (this.#over) return;
+      this.#listener.disconnected();
+      this.#native = this.#start({ client_id, client_password });
+      this.#watchesLost = true;
+    });
+  }
+
+  readonly #onAnswer = (pending: Pending, result: number, first: unknown, second: unknown): void => {
+    const { resolve, reject, answer, servers } = pending;
+    this.#idle.push(pending);
+    const value = answer(result, first, second);
+    if (value !== failed) return resolve(value);
+    const error = requestError(result, servers !== this.#servers);
+    later(() => reject(error));
+  };
+
+  #onNativeEvent(event: string, detail: unknown): void {
+    if (event === 'connecting' || event === 'close') this.connected = false;
+    if (event === 'connect' || event === 'connecting' || event === 'close') later(() => this.#onEvent(event, detail));
+    else this.#onEvent(event, detail);
+  }
+
+  #onEvent(event: string, detail: unknown): void {
+    switch (event) {
+      case 'connect':
+        this.#servers++;
+        if (this.#over || this.#native.state !== connectedState) return;
+        this.connected = true;
+        this.#listener.connected();
+        if (!this.#watchesLost) return;
+        this.#watchesLost = false;
+        this.#listener.watchesLost();
+        break;
+      case 'connecting':
+        if (!this.#over) this.#listener.disconnected();
+        break;
+      case 'close':
+        if (this.#over) return;
+        this.#over = true;
+        this.#listener.ended();
+        break;
+      case 'created':
+      case 'deleted':
+      case 'changed':
+      case 'child':
+        if (!this.#over) this.#listener.event(event satisfies WatchEvent, String(detail));
+        break;
+    }
+  }
+}
+
+const connectedState = 3;
+const failed: unique symbol = Symbol('failed');
+
+/**
+ * Not from within the binding. When it has closed a socket, it tells so before it stops polling it: a socket that is opened in
+ * between, under the same number, would never be polled, or abort the process.
+ */
+function later(action: () => void): void {
+  setImmediate(action);
+}
+
+function asCreated(result: number, path: unknown): Created | typeof failed {
+  switch (result) {
+    case code.ok:
+      return { path: path as string };
+    case code.nodeExists:
+      return 'exists';
+    case code.noNode:
+      return 'no-parent';
+    case code.noChildrenForEphemerals:
+      return 'ephemeral-parent';
+    default:
+      return failed;
+  }
+}
+
+function asSet(result: number, stat: unknown): Stat | 'no-node' | 'bad-version' | typeof failed {
+  if (result === code.ok) return stat as Stat;
+  if (result === code.noNode) return 'no-node';
+  return result === code.badVersion ? 'bad-version' : failed;
+}
+
+function asRemoved(result: number): 'removed' | 'no-node' | 'bad-version' | 'not-empty' | typeof failed {
+  switch (result) {
+    case code.ok:
+      return 'removed';
+    case code.noNode:
+      return 'no-node';
+    case code.badVersion:
+      return 'bad-version';
+    case code.notEmpty:
+      return 'not-empty';
+    default:
+      return failed;
+  }
+}
+
+function asNode(result: number, stat: unknown, data: unknown): Node | undefined | typeof failed {
+  if (result === code.noNode) return undefined;
+  if (result !== code.ok) return failed;
+  if (data === null) return { stat: stat as Stat, data: noData };
+  const { buffer, byteOffset, byteLength } = data as Uint8Array;
+  return { stat: stat as Stat, data: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
+function asFirst<T>(result: number, first: unknown): T | undefined | typeof failed {
+  if (result === code.noNode) return undefined;
+  return result === code.ok ? (first as T) : failed;
+}
+
+function asNothing(result: number): undefined | typeof failed {
+  return result === code.ok ? undefined : failed;
+}
+
+/** A node that is gone already needs no protection. */
+function asRestricted(result: number): undefined | typeof failed {
+  return result === code.ok || result === code.noNode ? undefined : failed;
+}
+
+function asConfiguration(result: number, _stat: unknown, data: unknown): string | undefined | typeof failed {
+  if (result === code.noNode || result === code.noAuth) return undefined;
+  if (result !== code.ok) return failed;
+  return data === null ? '' : new TextDecoder().decode(data as Uint8Array);
+}
+
+function nativeAcl(acl: readonly Acl[]): readonly object[] {
+  return acl.map(({ scheme, id, permissions }) => ({ scheme, auth: id, perm: permissions }));
+}

@@ -1,0 +1,130 @@
+import type { CallContext, StoredPair } from '@kv/core';
+import type { Connection, NodeKind } from './connection.ts';
+import { boxName, childPath } from './keyspace.ts';
+import { boundPair, decodeValue, encodeBox, isOfSession, noKey } from './layout.ts';
+import { checkTime } from './link.ts';
+import { creationOf, type KeyState, readState } from './read.ts';
+import { conflict, createBelow, keyExistsError, makeDirectory, modified, notFound } from './write.ts';
+
+export interface BoundWrite {
+  readonly key: string;
+  readonly path: string;
+  readonly value: Uint8Array;
+  /** Whose node it becomes: that of a session, or any where it has a time to live. */
+  readonly creator: Connection;
+  readonly kind: Extract<NodeKind, 'ephemeral'> | { readonly ttl: number };
+  /** Only if the pair has this revision; `null`: only if there is none. `undefined`: in any case. */
+  readonly previous: string | null | undefined;
+}
+
+/** Creates or replaces a pair that ends by itself. Two requests where its directory, and no pair, exists. */
+export async function putBound(connection: Connection, write: BoundWrite, call: CallContext): Promise<StoredPair> {
+  const { key, path, previous } = write;
+  const boxPath = childPath(path, boxName);
+  for (;;) {
+    if (previous === undefined || previous === null) {
+      const pair = await create(connection, write, boxPath, call);
+      if (pair !== undefined) return pair;
+    }
+    const state = await readState(connection, key, path);
+    if (previous === null && state?.pair !== undefined) throw keyExistsError();
+    if (typeof previous === 'string' && state?.pair?.revision !== previous) {
+      throw state?.pair === undefined ? notFound() : modified();
+    }
+    if (state !== undefined) {
+      const pair = await replace(connection, write, boxPath, state, call);
+      if (pair !== undefined) return pair;
+    }
+    checkTime(call);
+  }
+}
+
+/** @returns `undefined` if there is a box, or what is there has to be replaced. */
+async function create(
+  connection: Connection,
+  { key, path, value, creator, kind, previous }: BoundWrite,
+  boxPath: string,
+  call: CallContext,
+): Promise<StoredPair | undefined> {
+  const created = await createBelow(connection, creator, boxPath, encodeBox('bound', 0n, value), kind, call);
+  if (typeof created === 'string') return undefined;
+  const [stat, node] = await Promise.all([creator.stat(boxPath, false), creator.read(path, false)]);
+  if (stat === undefined || node === undefined) return undefined;
+  if (decodeValue(node.data) === undefined) return boundPair(key, value, { ...stat, version: 0 }, BigInt(stat.czxid));
+  if (previous === null) {
+    await creator.remove(boxPath, 0);
+    throw keyExistsError();
+  }
+  const createRevision = creationOf(node.stat, undefined);
+  const renamed = await creator.set(boxPath, encodeBox('bound', createRevision, value), 0);
+  if (typeof renamed === 'string') return undefined;
+  return (await takeOver(creator, path, boxPath, node.stat.version, stat.czxid))
+    ? boundPair(key, value, renamed, createRevision)
+    : undefined;
+}
+
+/** @returns `undefined` if somebody else was faster. */
+async function replace(
+  connection: Connection,
+  { key, path, value, creator, kind, previous }: BoundWrite,
+  boxPath: string,
+  { node, box, pair }: KeyState,
+  call: CallContext,
+): Promise<StoredPair | undefined> {
+  const permanent = decodeValue(node.data) !== undefined;
+  const data = encodeBox('bound', pair?.createRevision, value);
+  if (!permanent && box?.kind === 'bound' && kind === 'ephemeral' && isOfSession(box.stat, creator.sessionId)) {
+    const carried = encodeBox('bound', box.carried, value);
+    const stat = await creator.set(boxPath, carried, box.stat.version);
+    return typeof stat === 'object' ? boundPair(key, value, stat, pair?.createRevision as bigint) : undefined;
+  }
+  if (box !== undefined && (await connection.remove(boxPath, box.stat.version)) !== 'removed') return undefined;
+  if (pair === undefined) return undefined;
+  let created = await creator.create(boxPath, data, kind);
+  if (created === 'no-parent') {
+    await makeDirectory(connection, path);
+    created = await creator.create(boxPath, data, kind);
+  }
+  if (typeof created === 'string') {
+    if (typeof previous === 'string') throw await conflict(connection, key, path, previous);
+    return undefined;
+  }
+  const stat = await creator.stat(boxPath, false);
+  if (stat === undefined) return undefined;
+  const settled = permanent
+    ? await takeOver(creator, path, boxPath, node.stat.version, stat.czxid)
+    : await isNoKey(creator, path);
+  if (settled) return boundPair(key, value, { ...stat, version: 0 }, pair.createRevision);
+  if (typeof previous === 'string') {
+    await creator.remove(boxPath, 0);
+    throw modified();
+  }
+  checkTime(call);
+  return undefined;
+}
+
+/**
+ * Makes the box count in place of the value in the node. Whoever writes such a value removes a box that is there: hence the look
+ * whether it still is.
+ */
+async function takeOver(
+  connection: Connection,
+  path: string,
+  boxPath: string,
+  version: number,
+  boxCzxid: number,
+): Promise<boolean> {
+  const set = await connection.set(path, noKey, version);
+  if (set === 'bad-version') return false;
+  // No node: it was a container that the server has removed, or somebody has deleted everything.
+  const box = await connection.stat(boxPath, false);
+  return box?.czxid === boxCzxid;
+}
+
+async function isNoKey(connection: Connection, path: string): Promise<boolean> {
+  const node = await connection.read(path, false);
+  return node !== undefined && decodeValue(node.data) === undefined;
+}
+
+/** The longest time to live, in milliseconds: an int32 in the client. */
+export const longestTtlMs = 2 ** 31 - 1;

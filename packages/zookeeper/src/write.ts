@@ -1,0 +1,248 @@
+import { type CallContext, KvError, type StoredPair } from '@kv/core';
+import { anyVersion, type Connection, type Created, type NodeKind, type Stat } from './connection.ts';
+import { boxName, childPath, parentPath } from './keyspace.ts';
+import {
+  creationIn,
+  decodeBox,
+  encodeBox,
+  encodeValue,
+  isDirectory,
+  isMortal,
+  mayHaveBox,
+  noKey,
+  parseRevision,
+  permanentPair,
+  record,
+} from './layout.ts';
+import { checkTime } from './link.ts';
+import { readPair, readState } from './read.ts';
+
+/** Creates or replaces a permanent pair. One request where the key exists. */
+export async function putPermanent(
+  connection: Connection,
+  key: string,
+  path: string,
+  value: Uint8Array,
+  call: CallContext,
+): Promise<StoredPair> {
+  const data = encodeValue(value);
+  for (;;) {
+    const stat = await connection.set(path, data, anyVersion);
+    if (typeof stat === 'object') {
+      if (!mayHaveBox(stat) && !isMortal(stat)) return permanentPair(key, value, stat);
+      const pair = await finishPermanent(connection, key, path, value, stat);
+      if (pair !== undefined) return pair;
+    } else {
+      const pair = await createPermanent(connection, key, path, value, data, call);
+      if (pair !== undefined) return pair;
+    }
+    checkTime(call);
+  }
+}
+
+/** As `putPermanent`, if the pair has the revision `previous`; `null`: if there is none. */
+export async function compareAndPutPermanent(
+  connection: Connection,
+  key: string,
+  path: string,
+  value: Uint8Array,
+  previous: string | null,
+  call: CallContext,
+): Promise<StoredPair> {
+  if (previous === null) return createOnly(connection, key, path, value, call);
+  const expected = parseRevision(previous);
+  if (expected === undefined) throw await conflict(connection, key, path, previous);
+  if (expected.bound) return freeBound(connection, key, path, value, previous);
+  const stat = await connection.set(path, encodeValue(value), expected.version);
+  if (typeof stat === 'string') throw await conflict(connection, key, path, previous);
+  if (!mayHaveBox(stat)) return permanentPair(key, value, stat, BigInt(stat.czxid));
+  if (stat.czxid !== expected.czxid && (await undoOnDirectory(connection, path, stat))) throw notFound();
+  return (await finishPermanent(connection, key, path, value, stat)) ?? permanentPair(key, value, stat);
+}
+
+/** What a compare-and-set failed for, as the key is now. */
+export async function conflict(
+  connection: Connection,
+  key: string,
+  path: string,
+  previous: string | null,
+): Promise<KvError> {
+  if (previous === null) return keyExistsError();
+  return (await readPair(connection, key, path)) === undefined ? notFound() : modified();
+}
+
+export function keyExistsError(): KvError {
+  return new KvError('KV_KEY_EXISTS', 'the key exists', { outcome: 'not-applied' });
+}
+
+export function notFound(): KvError {
+  return new KvError('KV_KEY_NOT_FOUND', 'the key does not exist', { outcome: 'not-applied' });
+}
+
+export function modified(): KvError {
+  return new KvError('KV_KEY_MODIFIED', 'the pair has another revision than the one given', { outcome: 'not-applied' });
+}
+
+/**
+ * Creates a node, and those above it that are missing. Another client, or the server, may remove one of those meanwhile.
+ *
+ * @param creator Whose session an ephemeral node belongs to.
+ */
+export async function createBelow(
+  connection: Connection,
+  creator: Connection,
+  path: string,
+  data: Uint8Array,
+  kind: NodeKind,
+  call: CallContext,
+): Promise<Exclude<Created, 'no-parent'>> {
+  for (;;) {
+    const created = await creator.create(path, data, kind);
+    if (created === 'ephemeral-parent') throw ephemeralParent();
+    if (created !== 'no-parent') return created;
+    await makeDirectory(connection, parentPath(path));
+    checkTime(call);
+  }
+}
+
+/** Makes a node that is no key, and those above it, where they are missing. */
+export async function makeDirectory(connection: Connection, path: string): Promise<void> {
+  const created = await connection.create(path, noKey, 'container');
+  if (created === 'ephemeral-parent') throw ephemeralParent();
+  if (created === 'no-parent') {
+    await makeDirectory(connection, parentPath(path));
+    return makeDirectory(connection, path);
+  }
+  if (created === 'exists') return;
+  // Often enough to be told apart (layout.ts), with the first time that makes it private.
+  const restricting = connection.restrict(path);
+  await Promise.all([restricting, connection.restrict(path)]);
+  // Somebody may have written the key before it could be told apart: what is left out then is made up for.
+  await readState(connection, '', path);
+}
+
+/** @returns `undefined` if there is a node. */
+async function createPermanent(
+  connection: Connection,
+  key: string,
+  path: string,
+  value: Uint8Array,
+  data: Uint8Array,
+  call: CallContext,
+): Promise<StoredPair | undefined> {
+  const created = await createBelow(connection, connection, path, data, 'persistent', call);
+  if (created === 'exists') return undefined;
+  // The answer does not tell the transaction.
+  const stat = await connection.stat(path, false);
+  if (stat !== undefined) return permanentPair(key, value, { ...stat, version: 0 });
+  // Deleted already: what can still be said is that it was created no later than the last change of its parent.
+  const parent = await connection.stat(parentPath(path), false);
+  return { key, value, revision: '0.0', createRevision: BigInt(parent?.pzxid ?? 0) };
+}
+
+async function createOnly(
+  connection: Connection,
+  key: string,
+  path: string,
+  value: Uint8Array,
+  call: CallContext,
+): Promise<StoredPair> {
+  const data = encodeValue(value);
+  for (;;) {
+    const created = await createPermanent(connection, key, path, value, data, call);
+    if (created !== undefined) return created;
+    const state = await readState(connection, key, path);
+    if (state?.pair !== undefined) throw keyExistsError();
+    if (state !== undefined) {
+      const stat = await connection.set(path, data, state.node.stat.version);
+      if (typeof stat === 'object') {
+        const box = decodeBox(await connection.read(childPath(path, boxName), false));
+        if (box?.kind === 'bound') {
+          // One that bound the key to a session came between, and may have been told that it was first.
+          await connection.set(path, noKey, stat.version);
+          throw keyExistsError();
+        }
+        const pair = await finishPermanent(connection, key, path, value, stat);
+        if (pair !== undefined) return pair;
+      }
+    }
+    checkTime(call);
+  }
+}
+
+/**
+ * After a value has been written into a node that may have a box: puts on record when the key was created, and removes what an
+ * earlier lifetime has left.
+ *
+ * @returns `undefined` if the node is gone, or goes by itself: the value has to be written again.
+ */
+export async function finishPermanent(
+  connection: Connection,
+  key: string,
+  path: string,
+  value: Uint8Array,
+  stat: Stat,
+): Promise<StoredPair | undefined> {
+  if (isMortal(stat)) {
+    await connection.remove(path, stat.version);
+    return undefined;
+  }
+  const boxPath = childPath(path, boxName);
+  for (;;) {
+    const box = decodeBox(await connection.read(boxPath, false));
+    if (box === undefined) {
+      if (!isDirectory(stat)) return permanentPair(key, value, stat);
+      if ((await connection.create(boxPath, encodeBox('alive'), record)) === 'no-parent') return undefined;
+    } else if (box.kind === 'alive') {
+      return permanentPair(key, value, stat, creationIn(box));
+    } else if (box.kind === 'dead') {
+      await connection.set(boxPath, encodeBox('alive'), box.stat.version);
+    } else if ((await connection.remove(boxPath, box.stat.version)) === 'removed') {
+      const carried = encodeBox('alive', creationIn(box));
+      if ((await connection.create(boxPath, carried, record)) === 'no-parent') return undefined;
+    }
+  }
+}
+
+/**
+ * A version may fit by chance: that of a node which was made since, for the sake of its children.
+ *
+ * @returns Whether it was so, and has been taken back.
+ */
+async function undoOnDirectory(connection: Connection, path: string, stat: Stat): Promise<boolean> {
+  if (!isDirectory(stat)) return false;
+  const box = decodeBox(await connection.read(childPath(path, boxName), false));
+  if (box?.kind === 'alive') return false;
+  await connection.set(path, noKey, stat.version);
+  return true;
+}
+
+/** Makes a bound pair permanent, if it has the revision `previous`. Its removal is what decides. */
+async function freeBound(
+  connection: Connection,
+  key: string,
+  path: string,
+  value: Uint8Array,
+  previous: string,
+): Promise<StoredPair> {
+  const boxPath = childPath(path, boxName);
+  const state = await readState(connection, key, path);
+  if (state?.pair === undefined) throw notFound();
+  const { node, box, pair } = state;
+  if (pair.revision !== previous || box === undefined) throw modified();
+  if ((await connection.remove(boxPath, box.stat.version)) !== 'removed') {
+    throw await conflict(connection, key, path, previous);
+  }
+  const stat = await connection.set(path, encodeValue(value), node.stat.version);
+  if (typeof stat === 'string') throw modified();
+  await connection.create(boxPath, encodeBox('alive', pair.createRevision), record);
+  return permanentPair(key, value, stat, pair.createRevision);
+}
+
+function ephemeralParent(): KvError {
+  return new KvError(
+    'KV_UNSUPPORTED',
+    'a node above the key is ephemeral, made by another program: ZooKeeper allows it no children',
+    { outcome: 'not-applied' },
+  );
+}

@@ -1,0 +1,3 @@
+import { shareServers } from '@kv-tooling/servers/vitest';
+
+export default shareServers('zookeeper');
