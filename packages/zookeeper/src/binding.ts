@@ -13,6 +13,7 @@ import {
   type Stat,
   type WatchEvent,
 } from './connection.ts';
+import { endSession, type SessionTicket } from './end-session.ts';
 import { code, requestError } from './errors.ts';
 
 /** The binding of the npm client below its JavaScript, which would format each call for a log that nobody reads. */
@@ -24,6 +25,7 @@ interface Native {
   emit: (event: string, self: unknown, detail: unknown) => void;
   init(options: object): void;
   close(): void;
+  set_servers(servers: string): number;
   add_auth(scheme: string, credentials: string, done: Callback): number;
   a_create(path: string, data: Uint8Array, flags: number, done: Callback): number;
   a_create_ttl(path: string, data: Uint8Array, flags: number, ttl: number, done: Callback): number;
@@ -48,7 +50,8 @@ const persistentWithTtl = 5;
 const openToAll: readonly Acl[] = [{ scheme: 'world', id: 'anyone', permissions: 31 }];
 
 const noData = new Uint8Array();
-const onlyErrors = 1;
+/** The client writes to stderr, and errors have another way to be told. */
+const noLog = 0;
 
 /**
  * With its default of 10, the binding ends its own session when an answer arrives in more than so many pieces.
@@ -109,6 +112,7 @@ class BoundConnection implements Connection {
   #watchesLost = false;
   /** Counts the servers that this connection has had. */
   #servers = 0;
+  #attempt: NodeJS.Timeout | undefined;
 
   constructor(create: () => Native, options: ConnectionOptions, listener: ConnectionListener) {
     this.#create = create;
@@ -116,7 +120,7 @@ class BoundConnection implements Connection {
     this.#acl = nativeAcl(options.acl ?? openToAll);
     this.#isOpen = options.acl === undefined;
     this.#listener = listener;
-    this.#native = this.#start({});
+    this.#native = this.#start(undefined);
   }
 
   get sessionId(): string {
@@ -167,8 +171,9 @@ class BoundConnection implements Connection {
   close(): void {
     if (this.#over) return;
     this.#over = true;
-    this.connected = false;
-    this.#native.close();
+    const { ticket } = this;
+    this.#leave();
+    if (ticket !== undefined) void endSession(this.#options.servers, this.#options.timeout, ticket);
   }
 
   restrict(path: string): Promise<void> {
@@ -195,44 +200,63 @@ class BoundConnection implements Connection {
       pending.servers = this.connected ? -1 : this.#servers;
       const refusal = this.#over ? code.closing : request(pending.callback);
       if (refusal !== code.ok) reject(requestError(refusal, false));
-      else if (this.connected && this.#native.state !== connectedState) this.#replaceNative();
+      else if (this.connected && this.#native.state !== connectedState) this.#replace();
     });
   }
 
-  /** @param session The session to go on with. */
-  #start(session: { readonly client_id?: string; readonly client_password?: string }): Native {
+  /** Of the session, once there is one. */
+  get ticket(): SessionTicket | undefined {
+    const { client_id: id, client_password: password } = this.#native;
+    return id === noSession ? undefined : { id, password };
+  }
+
+  /** @param ticket Of the session to go on with. */
+  #start(ticket: SessionTicket | undefined): Native {
     const { servers, timeout, login } = this.#options;
     const native = this.#create();
     native.emit = (event, _self, detail) => this.#onNativeEvent(event, detail);
     native.init({
       connect: servers.join(','),
       timeout: Math.ceil(timeout),
-      debug_level: onlyErrors,
+      debug_level: noLog,
       host_order_deterministic: false,
       response_counter_limit: anyNumberOfPieces,
-      ...session,
+      ...(ticket !== undefined && { client_id: ticket.id, client_password: ticket.password }),
     });
     // Sent before anything else, to each server.
     if (login !== undefined) native.add_auth('digest', `${login.user}:${login.password}`, () => {});
+    this.#attempt = setTimeout(() => this.#replace(), timeout * attemptShare);
     return native;
   }
 
   /**
-   * When a request cannot be sent, the C client closes its socket at once, and the event loop, which has not been told, aborts the
-   * process if it was about to poll it. Closing the client tells it. The session goes on with another one.
+   * Goes on with the session, through another client. A client that has lost its server is given up: when it reconnects, it may stop
+   * polling a descriptor that has come to be another socket's of the process, which then stalls, or aborts the process.
    */
-  #replaceNative(): void {
-    const { client_id, client_password } = this.#native;
-    this.connected = false;
-    const broken = this.#native;
-    broken.emit = () => {};
-    broken.close();
+  #replace(): void {
+    const { ticket } = this;
+    const wasConnected = this.connected;
+    this.#leave();
     later(() => {
       if (this.#over) return;
-      this.#listener.disconnected();
-      this.#native = this.#start({ client_id, client_password });
-      this.#watchesLost = true;
+      if (wasConnected) this.#listener.disconnected();
+      this.#watchesLost ||= wasConnected;
+      this.#native = this.#start(ticket);
     });
+  }
+
+  /**
+   * Frees the client, and its descriptor in the same turn in which the client has closed it: the event loop aborts the process when
+   * it is about to poll one that is closed. The client would end the session itself if it had a server: it is sent to look for
+   * another one before.
+   */
+  #leave(): void {
+    clearTimeout(this.#attempt);
+    this.connected = false;
+    const native = this.#native;
+    native.emit = () => {};
+    if (native.state === connectedState) native.set_servers(nowhere);
+    native.close();
   }
 
   readonly #onAnswer = (pending: Pending, result: number, first: unknown, second: unknown): void => {
@@ -244,30 +268,22 @@ class BoundConnection implements Connection {
     later(() => reject(error));
   };
 
+  /** Called from within the client. */
   #onNativeEvent(event: string, detail: unknown): void {
-    if (event === 'connecting' || event === 'close') this.connected = false;
-    if (event === 'connect' || event === 'connecting' || event === 'close') later(() => this.#onEvent(event, detail));
-    else this.#onEvent(event, detail);
-  }
-
-  #onEvent(event: string, detail: unknown): void {
     switch (event) {
       case 'connect':
+        clearTimeout(this.#attempt);
         this.#servers++;
-        if (this.#over || this.#native.state !== connectedState) return;
         this.connected = true;
-        this.#listener.connected();
-        if (!this.#watchesLost) return;
-        this.#watchesLost = false;
-        this.#listener.watchesLost();
+        later(() => this.#onConnected());
         break;
       case 'connecting':
-        if (!this.#over) this.#listener.disconnected();
+        this.#replace();
         break;
       case 'close':
-        if (this.#over) return;
-        this.#over = true;
-        this.#listener.ended();
+        this.connected = false;
+        clearTimeout(this.#attempt);
+        later(() => this.#onEnded());
         break;
       case 'created':
       case 'deleted':
@@ -277,15 +293,33 @@ class BoundConnection implements Connection {
         break;
     }
   }
+
+  #onConnected(): void {
+    if (!this.connected) return;
+    this.#listener.connected();
+    if (!this.#watchesLost) return;
+    this.#watchesLost = false;
+    this.#listener.watchesLost();
+  }
+
+  #onEnded(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#listener.ended();
+  }
 }
 
 const connectedState = 3;
+const noSession = '0';
+/** Where no ZooKeeper is. */
+const nowhere = '0.0.0.0:1';
+
+/** The part of the session's time-out in which a server must be found: the client gives up one that is silent after 2/3. */
+const attemptShare = 1 / 2;
+
 const failed: unique symbol = Symbol('failed');
 
-/**
- * Not from within the binding. When it has closed a socket, it tells so before it stops polling it: a socket that is opened in
- * between, under the same number, would never be polled, or abort the process.
- */
+/** Not from within the client, which may be about to close its socket. */
 function later(action: () => void): void {
   setImmediate(action);
 }

@@ -106,7 +106,8 @@ async function readSome<Item extends string | StoredPair>(
       if (first !== undefined && compareKeys(entry.order, first) > 0) merge(left, [entry]);
       else if (item !== undefined && isAfter(entry.key, after)) items.push(item);
     }
-    merge(left, directories);
+    // So is the directory of one that is put back.
+    merge(left, first === undefined ? [] : directories.filter(({ key }) => compareKeys(key, first) <= 0));
   }
   return { items, ...(left.length > 0 && { next: left }) };
 }

@@ -121,7 +121,9 @@ export class ZooKeeperWatch implements DriverWatch, LinkFollower {
     return this.#refresh(`key ${key}`, async (connection) => {
       const isTarget = 'key' in this.#target;
       const at = isTarget ? this.#path : path;
-      this.#tell(key, await readPair(connection, key, at, isTarget ? 'creation' : 'changes'));
+      const pair = await readPair(connection, key, at, isTarget ? 'creation' : 'changes');
+      // A node that was absent in between has been told as such.
+      if (isTarget || this.#nodes.has(at)) this.#tell(key, pair);
     });
   }
 
@@ -136,6 +138,11 @@ export class ZooKeeperWatch implements DriverWatch, LinkFollower {
       names = await connection.children(path, true);
     }
     if (this.#isOver || (node !== this.#root && this.#nodes.get(path) !== node)) return;
+    // No watch is left on what is absent. When it is there again, the names that its parent has tell, and it is read as a new one.
+    if (names === undefined && node !== this.#root) {
+      const above = parentPath(path);
+      return this.#forget(above === this.#path ? this.#root : this.#nodes.get(above), path);
+    }
     const listed = new Set(names?.map((name) => childPath(path, name)));
     for (const child of node.children) if (!listed.has(child)) this.#forget(node, child);
     const fresh: { readonly child: WatchedNode; readonly path: string }[] = [];
@@ -159,9 +166,9 @@ export class ZooKeeperWatch implements DriverWatch, LinkFollower {
     await rereading;
   }
 
-  #forget(parent: WatchedNode, path: string): void {
+  #forget(parent: WatchedNode | undefined, path: string): void {
     const node = this.#nodes.get(path);
-    parent.children.delete(path);
+    parent?.children.delete(path);
     this.#nodes.delete(path);
     if (node === undefined) return;
     for (const child of node.children) this.#forget(node, child);

@@ -108,15 +108,27 @@ export async function createBelow(
 /** Makes a node that is no key, and those above it, where they are missing. */
 export async function makeDirectory(connection: Connection, path: string): Promise<void> {
   const created = await connection.create(path, noKey, 'container');
+  if (created === 'no-parent') return makeDirectories(connection, path);
+  await finishDirectory(connection, path, created);
+}
+
+/** In one pipeline: whoever answers in the order of the requests has made a node before it is asked for one below. */
+async function makeDirectories(connection: Connection, path: string): Promise<void> {
+  const paths: string[] = [];
+  for (let end = path.indexOf('/', 1); end !== -1; end = path.indexOf('/', end + 1)) paths.push(path.slice(0, end));
+  paths.push(path);
+  const stats = await Promise.all(paths.map((at) => connection.stat(at, false)));
+  const missing = paths.filter((_, i) => stats[i] === undefined);
+  const created = await Promise.all(missing.map((at) => connection.create(at, noKey, 'container')));
+  await Promise.all(missing.map((at, i) => finishDirectory(connection, at, created[i] as Created)));
+}
+
+async function finishDirectory(connection: Connection, path: string, created: Created): Promise<void> {
   if (created === 'ephemeral-parent') throw ephemeralParent();
-  if (created === 'no-parent') {
-    await makeDirectory(connection, parentPath(path));
-    return makeDirectory(connection, path);
-  }
-  if (created === 'exists') return;
+  // Where it could not be made, the one who needs it tries again.
+  if (typeof created === 'string') return;
   // Often enough to be told apart (layout.ts), with the first time that makes it private.
-  const restricting = connection.restrict(path);
-  await Promise.all([restricting, connection.restrict(path)]);
+  await Promise.all([connection.restrict(path), connection.restrict(path)]);
   // Somebody may have written the key before it could be told apart: what is left out then is made up for.
   await readState(connection, '', path);
 }

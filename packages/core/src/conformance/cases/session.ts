@@ -167,7 +167,10 @@ export const session = [
       await watched.count(1);
       await faults.expireSession(session.id);
       await watched.until(({ pairs }) => pairs.size === 0);
-      await assert.rejects(owner.put('late', '', { session }), { code: 'KV_SESSION_LOST', outcome: 'not-applied' });
+      // A server that hangs up in the moment in which it ends the session may leave the first write without an answer.
+      await assert.rejects(owner.put('late', '', { session }), ({ code, outcome }) =>
+        code === 'KV_UNAVAILABLE' ? outcome === 'unknown' : code === 'KV_SESSION_LOST' && outcome === 'not-applied',
+      );
       await eventually(() => assert(session.lost.aborted), goneWithin(session.ttl, capabilities));
       assert.equal(session.lost.reason.code, 'KV_SESSION_LOST');
       await assert.rejects(owner.put('late', '', { session }), { code: 'KV_SESSION_LOST', outcome: 'not-applied' });
