@@ -113,7 +113,7 @@ export function creationOf(stat: Stat, box: Box | undefined): bigint {
 }
 
 /** Whether a key has come to be on a node that is older, and its creation is not on record yet. */
-export function needsRecord(stat: Stat, box: Box | undefined): boolean {
+function needsRecord(stat: Stat, box: Box | undefined): boolean {
   return box === undefined ? isDirectory(stat) : box.kind === 'dead';
 }
 

@@ -188,7 +188,7 @@ async function createOnly(
  *
  * @returns `undefined` if the node is gone, or goes by itself: the value has to be written again.
  */
-export async function finishPermanent(
+async function finishPermanent(
   connection: Connection,
   key: string,
   path: string,

@@ -20,10 +20,11 @@ describe('every code block', () => {
   beforeAll(async () => {
     errors = typeErrors(all);
     folder = await mkdtemp(`${tmpdir()}/kv-docs-`);
-    const { etcd, consul } = inject('servers');
+    const { etcd, consul, zookeeper } = inject('servers');
     places = {
       '127.0.0.1:2379': `${etcd?.host}:${etcd?.port}`,
       '127.0.0.1:8500': `${consul?.host}:${consul?.port}`,
+      '127.0.0.1:2181': `${zookeeper?.host}:${zookeeper?.port}`,
       '/var/lib/app': folder,
     };
   });

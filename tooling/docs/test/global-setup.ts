@@ -1,3 +1,3 @@
 import { shareServers } from '@kv-tooling/servers/vitest';
 
-export default shareServers('etcd', 'consul');
+export default shareServers('etcd', 'consul', 'zookeeper');

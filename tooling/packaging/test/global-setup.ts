@@ -10,7 +10,7 @@ declare module 'vitest' {
   export interface ProvidedContext extends Installed {}
 }
 
-const startServers = shareServers('etcd', 'consul');
+const startServers = shareServers('etcd', 'consul', 'zookeeper');
 
 /** Builds, packs and installs once for all tests, and says what a release would publish. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
