@@ -1,6 +1,7 @@
 import { type CallContext, compareKeys, type ListPage, type ListRequest, prefixOf, type StoredPair } from '@kv/core';
 import type { Connection, Stat } from './connection.ts';
-import type { Keyspace } from './keyspace.ts';
+import { boxName, type Keyspace } from './keyspace.ts';
+import { decodeValue } from './layout.ts';
 import { checkTime } from './link.ts';
 import { keyExists, pairOf } from './read.ts';
 import { inWindow } from './window.ts';
@@ -83,6 +84,7 @@ async function readSome<Item extends string | StoredPair>(
   // The last one comes first.
   const left = (cursor as Pending[] | undefined)?.slice() ?? (await expand(connection, keyspace, directory, after));
   const items: Item[] = [];
+  let lone = 0;
   while (left.length > 0 && items.length < limit) {
     checkTime(call);
     const next = left.pop() as Pending;
@@ -92,6 +94,12 @@ async function readSome<Item extends string | StoredPair>(
     }
     const batch = [next];
     while (batch.length < limit - items.length && left.at(-1)?.directory === false) batch.push(left.pop() as Pending);
+    lone = batch.length === 1 ? lone + 1 : 0;
+    const below = recursive && lone > 1 ? await passage(connection, keyspace, next.key, after) : undefined;
+    if (below !== undefined) {
+      merge(left, below);
+      continue;
+    }
     const found: (Item | undefined)[] = [];
     const directories: Pending[] = [];
     await inWindow(batch, async ({ key }, i) => {
@@ -112,19 +120,46 @@ async function readSome<Item extends string | StoredPair>(
   return { items, ...(left.length > 0 && { next: left }) };
 }
 
+/**
+ * Where one only child follows another, as in a long key: what is below a node that is no key, in one round trip for each.
+ * `undefined`: it may be a key, or has no children.
+ */
+async function passage(
+  connection: Connection,
+  keyspace: Keyspace,
+  key: string,
+  after: string | undefined,
+): Promise<Pending[] | undefined> {
+  const path = keyspace.path(key);
+  const [node, names = [], later] = await Promise.all([
+    connection.read(path, false),
+    connection.children(path, false),
+    connection.stat(path, false),
+  ]);
+  if (node === undefined || later?.mzxid !== node.stat.mzxid || decodeValue(node.data) !== undefined) return undefined;
+  if (names.length === 0 || names.includes(boxName)) return undefined;
+  return inOrder(keysOf(keyspace, key, names), after);
+}
+
 async function expand(
   connection: Connection,
   keyspace: Keyspace,
   directory: string,
   after: string | undefined,
 ): Promise<Pending[]> {
-  const keys = await childKeys(connection, keyspace, directory);
+  return inOrder(await childKeys(connection, keyspace, directory), after);
+}
+
+function inOrder(keys: readonly string[], after: string | undefined): Pending[] {
   const wanted = after === undefined ? keys : keys.filter((key) => !isBefore(key, after));
   return wanted.map((key) => pending(key, false)).sort(lastFirst);
 }
 
 async function childKeys(connection: Connection, keyspace: Keyspace, directory: string): Promise<string[]> {
-  const names = (await connection.children(keyspace.path(directory), false)) ?? [];
+  return keysOf(keyspace, directory, (await connection.children(keyspace.path(directory), false)) ?? []);
+}
+
+function keysOf(keyspace: Keyspace, directory: string, names: readonly string[]): string[] {
   return names.map((name) => keyspace.childKey(directory, name)).filter((key) => key !== undefined);
 }
 
