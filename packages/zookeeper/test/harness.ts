@@ -3,7 +3,7 @@ import { type Deployment, proxiedClient, serverFaults, ZooKeeperConnection, ZooK
 import { type ZooKeeperOptions, zookeeper } from '../src/index.ts';
 
 /** What a client of this deployment needs: to log in, and how often its servers look for what is over. */
-function optionsFor({ client }: Deployment): Omit<ZooKeeperOptions, 'servers'> {
+export function optionsFor({ client }: Deployment): Omit<ZooKeeperOptions, 'servers'> {
   const sessionTimeout = { minMs: 2_000, maxMs: 40_000 };
   return { ttlCheckInterval: 500, sessionTimeout, ...(client.login !== undefined && { login: client.login }) };
 }

@@ -1,8 +1,0 @@
-import { describeConformance } from '@kv/core/conformance/vitest';
-import { startServers } from '@kv-tooling/servers';
-import { zooKeeperHarness } from '../harness.ts';
-
-describeConformance({
-  name: 'zookeeper, three servers, digest',
-  harness: async () => zooKeeperHarness(await startServers('zookeeper', { size: 3, secured: true }), 'app/conformance'),
-});
