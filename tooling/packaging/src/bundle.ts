@@ -70,7 +70,7 @@ const withRollup: Bundler = async (bundle, project) => {
   return {
     code: chunk.code,
     modules: modulesIn(chunk.code, chunk.map as unknown as SourceMapPayload),
-    imports: foreign(chunk.imports),
+    imports: foreign([...chunk.imports, ...chunk.dynamicImports]),
   };
 };
 
