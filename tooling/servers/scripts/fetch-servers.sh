@@ -1,11 +1,12 @@
 #!/bin/bash
-# Unpacks etcd, Consul, ZooKeeper and a Java runtime from Debian packages into the project's cache folder. The host is
+# Unpacks etcd, Consul, ZooKeeper, Curator and a Java runtime from Debian packages into the project's cache folder. The host is
 # not changed and no root is needed: an apt with folders of its own downloads the packages and checks their signatures.
 #
-# usage: fetch-servers.sh [etcd|consul|zookeeper|java|libc ...]      default: etcd consul zookeeper
+# usage: fetch-servers.sh [etcd|consul|zookeeper|curator|java|libc ...]      default: etcd consul zookeeper
 #   etcd      bin/etcd, bin/etcdctl
 #   consul    bin/consul
 #   zookeeper jars/*.jar, to be put on the class path in the order of their names
+#   curator   jars/*.jar, to be put there behind ZooKeeper's: the client library, and BeanShell, which runs Java from its source
 #   libc      a root for images, with the C library and a shell
 #   java      another one, with usr/lib/jvm/default/bin/java too
 # and in each of them a file `version`.
@@ -43,6 +44,8 @@ packages() {
     consul) echo "consul/$consul_suite" ;;
     zookeeper) printf "%s/$zookeeper_suite\n" libzookeeper-java libslf4j-java libcommons-cli-java libcommons-io-java \
       libdropwizard-metrics-java libsnappy-java libjctools-java libnetty-java ;;
+    curator) printf "%s/$zookeeper_suite\n" libcurator-recipes-java libcurator-framework-java libcurator-client-java \
+      libguava-java libbsh-java ;;
     java) printf "%s/$host_suite\n" "$(java_package)" libgcc-s1 libstdc++6 zlib1g libc6 busybox-static ;;
     libc) printf "%s/$host_suite\n" libc6 busybox-static ;;
     *) fail "unknown part: $1" ;;
@@ -53,11 +56,12 @@ java_package() { # the one that default-jre-headless stands for
   apt-cache depends "default-jre-headless/$host_suite" | awk '$1 == "Depends:" && /openjdk-.*-jre-headless/ { print $2; exit }'
 }
 
-# ZooKeeper's class path, what others depend on first: a manifest in Debian's jars names its dependencies by absolute path,
+# The class paths, what others depend on first: a manifest in Debian's jars names its dependencies by absolute path,
 # and would draw in other versions of them where the host has some. slf4j-simple logs to the console without a configuration; without Jetty it has no admin server.
-jars=(slf4j-api slf4j-simple commons-cli commons-io metrics-core snappy-java jctools-core
+zookeeper_jars=(slf4j-api slf4j-simple commons-cli commons-io metrics-core snappy-java jctools-core
   netty-common netty-buffer netty-resolver netty-transport netty-transport-native-unix-common
   netty-transport-native-epoll netty-codec netty-handler zookeeper-jute zookeeper)
+curator_jars=(guava curator-client curator-framework curator-recipes bsh)
 
 # unpack ROOT deb ...
 unpack() {
@@ -97,8 +101,9 @@ fill() {
       unpack "$root" "$@"
       mv "$root/usr/bin" "$dir/bin"
       ;;
-    zookeeper)
+    zookeeper | curator)
       unpack "$root" "$@"
+      local -n jars=${part}_jars
       mkdir "$dir/jars"
       for i in "${!jars[@]}"; do
         cp -L "$root/usr/share/java/${jars[i]}.jar" "$dir/jars/$(printf %02d "$i")-${jars[i]}.jar"

@@ -2,6 +2,7 @@ export { consulCall } from './consul.ts';
 export { etcdCall } from './etcd.ts';
 export { type Counts, FaultProxy, type SlowLink } from './fault-proxy.ts';
 export { proxiedClient, serverFaults } from './harness.ts';
+export { classPath, findJava } from './java.ts';
 export { poll } from './poll.ts';
 export { freePort } from './ports.ts';
 export type { Protocol } from './request-counter.ts';

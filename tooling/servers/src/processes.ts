@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { classPath, findJava } from './java.ts';
 import { freePort, returnPort } from './ports.ts';
 import type { Command, Place, Recipe } from './recipe.ts';
 import { currentRun, isAlive, processIdentity } from './run.ts';
@@ -18,21 +19,11 @@ const run = promisify(execFile);
 const runs = resolve(import.meta.dirname, '../../../.cache/runs');
 const fetchServers = resolve(import.meta.dirname, '../scripts/fetch-servers.sh');
 
-async function hostHasJava(): Promise<boolean> {
-  try {
-    const { stderr } = await run('java', ['-version']);
-    return Number(/version "(\d+)/.exec(stderr)?.[1]) >= 11;
-  } catch {
-    return false;
-  }
-}
-
 /** What this machine lacks of the programs is fetched, all of it at once. */
 async function findPrograms(): Promise<Record<Kind, (command: Command) => string[]>> {
-  const java = (await hostHasJava()) ? 'java' : undefined;
-  const store = await fetchParts(['etcd', 'consul', 'zookeeper', ...(java ? [] : ['java'])]);
-  const jars = (await readdir(`${store}/zookeeper/jars`)).sort().map((jar) => `${store}/zookeeper/jars/${jar}`);
-  const zooKeeper = [java ?? `${store}/java/usr/lib/jvm/default/bin/java`, '-cp', jars.join(':')];
+  const java = await findJava();
+  const store = await fetchParts(['etcd', 'consul', 'zookeeper', ...java.parts]);
+  const zooKeeper = [java.program(store), '-cp', await classPath(store, 'zookeeper')];
   return {
     etcd: ({ args }) => [`${store}/etcd/bin/etcd`, ...args],
     consul: ({ args }) => [`${store}/consul/bin/consul`, ...args],
