@@ -5,6 +5,7 @@ const backends: Readonly<Record<string, () => Promise<Backend>>> = {
   sqlite: async () => (await import('./sqlite.ts')).sqlite,
   etcd: async () => (await import('./etcd.ts')).etcd,
   consul: async () => (await import('./consul.ts')).consul,
+  zookeeper: async () => (await import('./zookeeper.ts')).zookeeper,
 };
 
 export const backendNames: readonly string[] = Object.keys(backends);
