@@ -31,7 +31,7 @@ const backends: Readonly<Record<string, { external: readonly string[]; bundled: 
   {
     sqlite: { external: ['better-sqlite3'], bundled: [], budget: 16_000 },
     etcd: { external: ['etcd3'], bundled: [], budget: 18_000 },
-    consul: { external: [], bundled: ['consul/', 'papi/'], budget: 30_000 },
+    consul: { external: [], bundled: ['consul/', 'papi/', 'undici/'], budget: 165_000 },
     zookeeper: { external: ['zookeeper'], bundled: [], budget: 20_000 },
   };
 
