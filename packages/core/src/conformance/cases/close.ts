@@ -87,7 +87,7 @@ export const close = [
   conformanceCase(
     'close/returns-while-the-server-is-silent',
     async ({ connect }) => {
-      const { store, faults } = await connect({ timeout: 1_000 });
+      const { store, faults } = await connect({ timeout: 2_000 });
       await store.put('key', 'value');
       await faults.partition('silent');
       const pending = expectError(store.get('key'), ['KV_TIMEOUT', 'KV_UNAVAILABLE']);

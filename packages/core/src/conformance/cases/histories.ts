@@ -51,8 +51,8 @@ export const histories = [
   conformanceCase(
     'histories/are-linearizable-over-a-pause',
     (context) =>
-      checked(context, 300, async () => {
-        const { store } = await context.connect({ timeout: 600 });
+      checked(context, 1_000, async () => {
+        const { store } = await context.connect({ timeout: 1_500 });
         const heal = await context.faults.pause();
         // Until a call of its own has run into its deadline, those of the others have too.
         await expectError(store.get('register'), 'KV_TIMEOUT');

@@ -51,7 +51,7 @@ export const lockFaults = [
   conformanceCase(
     'lock/a-release-that-cannot-be-told-frees-it-in-time',
     async ({ open, connect, capabilities }) => {
-      const [{ store: one, faults }, other] = [await connect({ timeout: 1_000 }), await open()];
+      const [{ store: one, faults }, other] = [await connect({ timeout: 2_000 }), await open()];
       const ttl = shortTtl(capabilities.session);
       const held = await one.lock('key', { ttl });
       await faults.partition('silent');
@@ -67,10 +67,12 @@ export const lockFaults = [
 
   conformanceCase(
     'lock/a-waiter-survives-a-broken-connection',
-    async ({ open, connect }) => {
+    async ({ open, connect, namespace }) => {
       const [one, { store: other, faults }] = [await open(), await connect()];
       const held = await one.lock('key');
+      const opened = sessionOpened(`${namespace}/key`);
       const waiting = quiet(other.lock('key', { wait: 30_000 }));
+      await opened;
       assert.equal(await stillPending(waiting, 100), true);
       await faults.reset();
       const heal = await faults.partition('refuse');
@@ -84,10 +86,12 @@ export const lockFaults = [
 
   conformanceCase(
     'lock/a-waiter-survives-a-restart',
-    async ({ open, faults, eventually }) => {
+    async ({ open, faults, eventually, namespace }) => {
       const [one, other] = [await open(), await open()];
       const held = await one.lock('key');
+      const opened = sessionOpened(`${namespace}/key`);
       const waiting = quiet(other.lock('key', { wait: 60_000 }));
+      await opened;
       assert.equal(await stillPending(waiting, 200), true);
       await faults.restart();
       if (!held.lost.aborted) assert.equal(await stillPending(waiting, 200), !held.lost.aborted);

@@ -83,12 +83,12 @@ export const outages = [
   conformanceCase(
     'faults/a-silent-network-is-a-timeout-for-one-client-alone',
     async ({ connect, open }) => {
-      const { store, faults } = await connect({ timeout: 600 });
+      const { store, faults } = await connect({ timeout: 1_500 });
       const other = await open();
       await store.put('key', 'before');
       const heal = await faults.partition('silent');
       await Promise.all([
-        expectTimeouts(store, 600, undefined),
+        expectTimeouts(store, 1_500, undefined),
         (async () => {
           await other.put('mine', 'fine');
           assert.equal(textOf(await other.get('mine')), 'fine');
@@ -106,7 +106,7 @@ export const outages = [
   conformanceCase(
     'faults/refused-connections-are-unavailable',
     async ({ connect, open }) => {
-      const { store, faults } = await connect({ timeout: 1_000 });
+      const { store, faults } = await connect({ timeout: 3_000 });
       const other = await open();
       await store.put('key', 'before');
       const heal = await faults.partition('refuse');

@@ -90,7 +90,7 @@ export const sessionFaults = [
   conformanceCase(
     'session/close-returns-while-the-server-is-away',
     async ({ open, connect, eventually, capabilities }) => {
-      const [{ store: owner, faults }, other] = [await connect({ timeout: 1_000 }), await open()];
+      const [{ store: owner, faults }, other] = [await connect({ timeout: 2_000 }), await open()];
       const session = await owner.session({ ttl: shortTtl(capabilities.session) });
       await owner.put('key', '', { session });
       await faults.partition('silent');
