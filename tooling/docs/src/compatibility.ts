@@ -39,6 +39,7 @@ export function compatibilityPage(reports: readonly KeptReport[]): string {
       count('passed'),
       count('not-exercised') || '–',
       count('unsupported') || '–',
+      cases.filter(({ id }) => report.cases[id] === undefined).length || '–',
       faultsIn(report).join(', ') || '–',
     ];
   });
@@ -67,16 +68,17 @@ export function compatibilityPage(reports: readonly KeptReport[]): string {
 # Compatibility
 
 What the conformance suite (\`@kv/core/conformance\`, ${cases.length} cases) has found on which servers. This page is generated from the
-reports in [reports](reports); a test fails when they lack a case that the suite has. Each is of a run against the real server;
+reports in [reports](reports); what has no report, or no result there, has not been seen to pass. Each is of a run against the real server;
 that of *memory*, which is the reference, is of a model whose faults are its own. What the cases promise is told in
 [guarantees.md](guarantees.md).
 
 ## Runs
 
 No case may fail. *Not exercised*: the deployment lacks the means, a server to kill for instance. *Unsupported*: the backend
-declares that it cannot, and a case checks that the call is refused before anything is sent.
+declares that it cannot, and a case checks that the call is refused before anything is sent. *No result yet*: the case is newer than
+the report, or failed when it was made.
 
-${table(['deployment', 'version', 'passed', 'not exercised', 'unsupported', 'faults that were exercised'], deploymentRows)}
+${table(['deployment', 'version', 'passed', 'not exercised', 'unsupported', 'no result yet', 'faults that were exercised'], deploymentRows)}
 
 The faults: *restart* is \`kill -9\` and a new start on the same data; *pause* freezes the server with open connections; *failover* takes
 away the leader of three; *partition* cuts one client off, with refused connections and with silent ones; *reset* breaks connections

@@ -17,7 +17,7 @@ if (first === '--from' && from !== undefined && rest.length === 0) {
   try {
     const { status } = spawnSync('vitest', ['run', 'test/conformance/', ...process.argv.slice(2)], {
       cwd: repository,
-      env: { ...process.env, KV_CONFORMANCE_REPORTS: fresh },
+      env: { ...process.env, KV_TEST_DEPLOYMENTS: 'all', KV_CONFORMANCE_REPORTS: fresh },
       stdio: 'inherit',
     });
     process.exitCode = keepAll(fresh) ? (status ?? 1) : 1;
