@@ -2,10 +2,13 @@ import { availableParallelism } from 'node:os';
 import { defineProject, type UserWorkspaceConfig } from 'vitest/config';
 
 /**
- * More than there are cores: most of the time the tests wait, for a server that restarts, for something that expires. Vitest reads
- * it from each project; in the root it has no effect.
+ * Also where that is all the cores, and the servers need some: most of the time the tests wait, for a server that restarts, for
+ * something that expires. Vitest reads it from each project; in the root it has no effect.
  */
-const maxWorkers = Math.max(3, availableParallelism());
+const maxWorkers = Math.max(2, availableParallelism());
+
+/** The suite on deployments whose traits the other ones have between them. With KV_TEST_DEPLOYMENTS=all they are tested too. */
+const moreDeployments = 'test/conformance/more/**';
 
 /** The tests of one package: all `*.test.ts` below `test/`, in shuffled order. */
 export function testProject(name: string, test: UserWorkspaceConfig['test'] = {}): UserWorkspaceConfig {
@@ -16,6 +19,7 @@ export function testProject(name: string, test: UserWorkspaceConfig['test'] = {}
     test: {
       name,
       include: ['test/**/*.test.ts'],
+      exclude: process.env['KV_TEST_DEPLOYMENTS'] === 'all' ? [] : [moreDeployments],
       // The zookeeper binding crashes in worker threads.
       pool: 'forks',
       maxWorkers,

@@ -1,6 +1,6 @@
 import { describeConformance } from '@kv/core/conformance/vitest';
 import { startServers } from '@kv-tooling/servers';
-import { etcdHarness } from '../harness.ts';
+import { etcdHarness } from '../../harness.ts';
 
 describeConformance({
   name: 'etcd, three nodes',

@@ -1,6 +1,6 @@
 import { describeConformance } from '@kv/core/conformance/vitest';
 import { startServers } from '@kv-tooling/servers';
-import { zooKeeperHarness } from '../harness.ts';
+import { zooKeeperHarness } from '../../harness.ts';
 
 describeConformance({
   name: 'zookeeper, three servers',
