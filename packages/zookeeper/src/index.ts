@@ -8,16 +8,20 @@ import { Keyspace } from './keyspace.ts';
 import { Link } from './link.ts';
 import { hasTtlNodes } from './ttl-nodes.ts';
 
+/** An entry of an access control list: who may do what with a node. */
 export interface ZooKeeperAcl {
   /** `world`, `auth`, `digest`, `ip`, or another one that the servers know. */
   readonly scheme: string;
   /** Whom it names: `anyone` of the scheme `world`, the empty string of `auth`, `user:base64(sha1(user:password))` of `digest`. */
   readonly id: string;
+  /** What they may do. */
   readonly permissions: readonly ZooKeeperPermission[];
 }
 
+/** What ZooKeeper lets a list grant: to read the node, to set its data, to create or to delete children, to set the list. */
 export type ZooKeeperPermission = 'read' | 'write' | 'create' | 'delete' | 'admin';
 
+/** Where the servers are, and how to use them. */
 export interface ZooKeeperOptions {
   /** Members of one ensemble, as `host:2181`; without a port, 2181. The store uses one of them, and moves to another when that fails. */
   readonly servers: readonly string[];
@@ -26,7 +30,7 @@ export interface ZooKeeperOptions {
    * made when they are missing. Default: none. At most 512 bytes.
    */
   readonly root?: string;
-  /** For the scheme `digest`. ZooKeeper has no users of its own: it knows whoever a node's access control list names. */
+  /** For the scheme `digest`. ZooKeeper has no users of its own: it knows whoever a node's access control list names. Default: none. */
   readonly login?: { readonly user: string; readonly password: string };
   /** Of nodes that the store creates. Default: with `login`, all rights for this user alone; without, all rights for everyone. */
   readonly acl?: readonly ZooKeeperAcl[];
