@@ -1,5 +1,12 @@
 import type { Harness } from '@kv/core/conformance';
-import { type Deployment, proxiedClient, serverFaults, ZooKeeperConnection, ZooKeeperError } from '@kv-tooling/servers';
+import {
+  type Deployment,
+  poll,
+  proxiedClient,
+  serverFaults,
+  ZooKeeperConnection,
+  ZooKeeperError,
+} from '@kv-tooling/servers';
 import { type ZooKeeperOptions, zookeeper } from '../src/index.ts';
 
 /** What a client of this deployment needs: to log in, and how often its servers look for what is over. */
@@ -39,8 +46,7 @@ export function zooKeeperHarness(deployment: Deployment, root: string): Harness 
     faults: {
       ...serverFaults(deployment),
       expireSession: async (id) => {
-        const connection = await ZooKeeperConnection.resume(server, BigInt(`0x${id}`));
-        connection.close();
+        await poll('the session ends', () => ZooKeeperConnection.endSession(server, BigInt(`0x${id}`)));
       },
     },
     close: () => deployment.remove(),

@@ -76,18 +76,34 @@ export class ZooKeeperConnection {
     this.#chunks = socket[Symbol.asyncIterator]();
   }
 
-  static open(address: Address, access: Access = {}, timeout = 5000): Promise<ZooKeeperConnection> {
-    return ZooKeeperConnection.#open(address, access, timeout, newSession);
+  static async open(address: Address, access: Access = {}, timeout = 5000): Promise<ZooKeeperConnection> {
+    const connection = await ZooKeeperConnection.#greet(address, timeout, newSession);
+    await connection.#receive();
+    if (access.login) await connection.#logIn(access.login);
+    return connection;
   }
 
-  /** Takes over a session, to end it by `close`. The server makes the password of the number of the session alone. */
-  static resume(address: Address, id: bigint): Promise<ZooKeeperConnection> {
-    return ZooKeeperConnection.#open(address, {}, 5000, { id, password: sessionPassword(id) });
+  /**
+   * Takes over a session and ends it. The server makes the password of the number of the session alone. Sent in one go, since its
+   * owner takes it back as soon as it can.
+   *
+   * @returns Whether it has ended; not if the owner was faster.
+   */
+  static async endSession(address: Address, id: bigint): Promise<boolean> {
+    const connection = await ZooKeeperConnection.#greet(address, 5000, { id, password: sessionPassword(id) });
+    connection.close();
+    try {
+      const greeting = await connection.#receive();
+      const isUnknown = greeting.readInt32BE(4) === 0;
+      return isUnknown || (await connection.#receive()).length > 0;
+    } catch {
+      return false;
+    }
   }
 
-  static async #open(
+  /** Connects and asks for a session. The answer is yet to come. */
+  static async #greet(
     address: Address,
-    access: Access,
     timeout: number,
     { id, password }: typeof newSession,
   ): Promise<ZooKeeperConnection> {
@@ -100,16 +116,15 @@ export class ZooKeeperConnection {
     const session = Buffer.alloc(8);
     session.writeBigUInt64BE(id);
     connection.#send(version, lastTransaction, int(10_000), session, bytes(password));
-    await connection.#receive();
-    if (access.login) {
-      const { user, password } = access.login;
-      const { xid, type } = authentication;
-      connection.#send(int(xid), int(type), int(0), bytes('digest'), bytes(`${user}:${password}`));
-      const error = (await connection.#receive()).readInt32BE(12);
-      if (error !== 0) throw new ZooKeeperError('authentication of', user, error);
-      connection.#loggedIn = true;
-    }
     return connection;
+  }
+
+  async #logIn({ user, password }: NonNullable<Access['login']>): Promise<void> {
+    const { xid, type } = authentication;
+    this.#send(int(xid), int(type), int(0), bytes('digest'), bytes(`${user}:${password}`));
+    const error = (await this.#receive()).readInt32BE(12);
+    if (error !== 0) throw new ZooKeeperError('authentication of', user, error);
+    this.#loggedIn = true;
   }
 
   /** Without an ACL: for whoever is logged in, else for everyone. */
