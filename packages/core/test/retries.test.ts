@@ -91,7 +91,10 @@ describe('a call that fails', () => {
     assert.equal(await store.exists('key'), true);
     assert.deepEqual(
       traces.map(({ operation, retries }) => [operation, retries]),
-      [['exists', 2]],
+      [
+        ['openStore', 0],
+        ['exists', 2],
+      ],
     );
   });
 

@@ -23,7 +23,7 @@ export interface SuiteOptions {
   readonly seed?: number;
   /**
    * The path of a JSON file to write the report to. Default: with the environment variable `KV_CONFORMANCE_REPORTS`, a
-   * directory, a file in it that is called like `name`; else none.
+   * directory, a file in it that is called like `name`; else, and for `cases` of your own, none.
    */
   readonly reportFile?: string;
 }
@@ -72,7 +72,8 @@ export class SuiteRun {
         },
         this.#results,
       );
-      const file = this.#options.reportFile ?? reportFileOf(this.name);
+      const { reportFile, cases } = this.#options;
+      const file = reportFile ?? (cases === undefined ? reportFileOf(this.name) : undefined);
       if (file !== undefined) {
         await mkdir(dirname(file), { recursive: true });
         await writeFile(file, `${JSON.stringify(made, undefined, 2)}\n`);
