@@ -65,13 +65,13 @@ for (const packed of packages) {
       for (const [name, options] of Object.entries(resolutions)) {
         test(`has types, resolved as by ${name}`, async () => {
           const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
-          const library = {
+          const platform = {
             target: 'es2024',
             lib: ['es2024', 'esnext.disposable'],
             types: ['node'],
             skipDefaultLibCheck: true,
           };
-          const compilerOptions = { ...library, noEmit: true, ...strict, ...options };
+          const compilerOptions = { ...platform, noEmit: true, ...strict, ...options };
           const file = join(project, `tsconfig.${name}.json`);
           await writeFile(file, JSON.stringify({ compilerOptions, files: ['typed.ts'] }));
           await run(project, 'tsc', ['-p', file]);
