@@ -4,12 +4,9 @@ import { boxName, childPath } from './keyspace.ts';
 import { boundPair, decodeValue, encodeBox, isOfSession, noKey } from './layout.ts';
 import { checkTime } from './link.ts';
 import { creationOf, type KeyState, readState } from './read.ts';
-import { conflict, createBelow, keyExistsError, makeDirectory, modified, notFound } from './write.ts';
+import { conflict, createBelow, keyExistsError, makeDirectory, modified, notFound, type Write } from './write.ts';
 
-export interface BoundWrite {
-  readonly key: string;
-  readonly path: string;
-  readonly value: Uint8Array;
+export interface BoundWrite extends Write {
   /** Whose node it becomes: that of a session, or any where it has a time to live. */
   readonly creator: Connection;
   readonly kind: Extract<NodeKind, 'ephemeral'> | { readonly ttl: number };
@@ -86,7 +83,7 @@ async function replace(
     created = await creator.create(boxPath, data, kind);
   }
   if (typeof created === 'string') {
-    if (typeof previous === 'string') throw await conflict(connection, key, path, previous);
+    if (typeof previous === 'string') throw await conflict(connection, { key, path }, previous);
     return undefined;
   }
   const stat = await creator.stat(boxPath, false);

@@ -83,7 +83,7 @@ export class ZooKeeperDriver implements Driver {
     if (lifetime.ttl !== undefined || lifetime.session !== undefined) {
       return this.#putBound(connection, key, value, undefined, lifetime, call);
     }
-    return putPermanent(connection, key, this.#keyspace.path(key), value, call);
+    return putPermanent(connection, { key, path: this.#keyspace.path(key), value }, call);
   }
 
   async atomicPut(
@@ -97,7 +97,7 @@ export class ZooKeeperDriver implements Driver {
     if (lifetime.ttl !== undefined || lifetime.session !== undefined) {
       return this.#putBound(connection, key, value, previous, lifetime, call);
     }
-    return compareAndPutPermanent(connection, key, this.#keyspace.path(key), value, previous, call);
+    return compareAndPutPermanent(connection, { key, path: this.#keyspace.path(key), value }, previous, call);
   }
 
   async delete(key: string, call: CallContext): Promise<boolean> {

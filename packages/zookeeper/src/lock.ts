@@ -29,11 +29,13 @@ export class CuratorLock implements DriverLock {
   ): Promise<DriverHold | undefined> {
     const session = request.session as ZooKeeperSession;
     const directory = this.#keyspace.path(request.key);
-    const persist = <T>(send: (connection: Connection, call: CallContext) => Promise<T>) =>
-      untilAnswered(session, send, signal, timeout);
+    const persist = <T>(send: Send<T>) => untilAnswered(session, send, signal, timeout);
 
     const identity = `_c_${randomUUID()}-${lockName}`;
-    const name = await persist((connection, call) => enter(connection, directory, identity, request.value, call));
+    const name = await persist(async (connection, call, again) => {
+      const earlier = again ? await find(connection, directory, identity) : undefined;
+      return earlier ?? enter(connection, directory, identity, request.value, call);
+    });
     for (;;) {
       const queue = await persist(async (connection) => queueOf(await connection.children(directory, false)));
       const place = queue.indexOf(name);
@@ -86,7 +88,13 @@ function queueOf(names: readonly string[] | undefined): string[] {
     .map(({ name }) => name);
 }
 
-/** Joins the queue, or finds that an earlier attempt, whose answer did not arrive, has done so. */
+/** The entry that an earlier attempt, whose answer did not arrive, has made: perhaps through another server, which was ahead. */
+async function find(connection: Connection, directory: string, identity: string): Promise<string | undefined> {
+  const [, names] = await Promise.all([connection.sync(), connection.children(directory, false)]);
+  return names?.find((name) => name.startsWith(identity));
+}
+
+/** Joins the queue. */
 async function enter(
   connection: Connection,
   directory: string,
@@ -94,8 +102,6 @@ async function enter(
   value: Uint8Array,
   call: CallContext,
 ): Promise<string> {
-  const earlier = (await connection.children(directory, false))?.find((name) => name.startsWith(identity));
-  if (earlier !== undefined) return earlier;
   const path = childPath(directory, identity);
   const created = await createBelow(connection, connection, path, encodeValue(value), 'ephemeral-sequential', call);
   if (typeof created === 'string') throw new KvError('KV_INTERNAL', 'the number of the lock entry is taken');
@@ -107,7 +113,7 @@ async function gone(
   session: ZooKeeperSession,
   path: string,
   signal: AbortSignal,
-  persist: <T>(send: (connection: Connection) => Promise<T>) => Promise<T>,
+  persist: <T>(send: Send<T>) => Promise<T>,
 ): Promise<void> {
   const fired = Promise.withResolvers<void>();
   const onAbort = () => fired.reject(signal.reason);
@@ -178,18 +184,21 @@ class EntryWatch {
 
 const pauseAfterFailure = 100;
 
+/** @param again Whether it may have been sent before. */
+type Send<T> = (connection: Connection, call: CallContext, again: boolean) => Promise<T>;
+
 /** Sends a request that may be repeated, until the server has answered, the session has ended, or the signal aborts. */
 async function untilAnswered<T>(
   session: ZooKeeperSession,
-  send: (connection: Connection, call: CallContext) => Promise<T>,
+  send: Send<T>,
   signal: AbortSignal,
   timeout: number,
 ): Promise<T> {
-  for (;;) {
+  for (let again = false; ; again = true) {
     signal.throwIfAborted();
     try {
       const call = { signal, deadline: performance.now() + timeout };
-      return await send(await session.connection(call), call);
+      return await send(await session.connection(call), call, again);
     } catch (error) {
       signal.throwIfAborted();
       if (!KvError.is(error)) throw error;

@@ -1,7 +1,7 @@
 import type { CallContext } from '@kv/core';
 import { anyVersion, type Connection } from './connection.ts';
 import { boxName, childPath, type Keyspace } from './keyspace.ts';
-import { encodeBox, isDirectory, noKey, record } from './layout.ts';
+import { encodeBox, isDirectory, mayHaveBox, noKey, parseRevision, record } from './layout.ts';
 import { checkTime } from './link.ts';
 import { readState } from './read.ts';
 import { inWindow } from './window.ts';
@@ -21,7 +21,10 @@ export async function deleteKey(
   return removed === 'not-empty' && deleteFromNode(connection, key, path, undefined, call);
 }
 
-/** Deletes a key if its pair has the revision `previous`. @throws `KV_KEY_NOT_FOUND`, `KV_KEY_MODIFIED`. */
+/**
+ * Deletes a key if its pair has the revision `previous`. Two requests for a permanent key without children: the first one tells apart
+ * what was created anew and has the same version. @throws `KV_KEY_NOT_FOUND`, `KV_KEY_MODIFIED`.
+ */
 export async function compareAndDelete(
   connection: Connection,
   key: string,
@@ -29,6 +32,11 @@ export async function compareAndDelete(
   previous: string,
   call: CallContext,
 ): Promise<void> {
+  const expected = parseRevision(previous);
+  const stat = expected?.bound === false ? await connection.stat(path, false) : undefined;
+  if (stat !== undefined && !mayHaveBox(stat) && stat.czxid === expected?.czxid && stat.version === expected.version) {
+    if ((await connection.remove(path, stat.version)) === 'removed') return;
+  }
   if (!(await deleteFromNode(connection, key, path, previous, call))) throw notFound();
 }
 

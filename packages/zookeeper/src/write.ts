@@ -17,23 +17,25 @@ import {
 import { checkTime } from './link.ts';
 import { readPair, readState } from './read.ts';
 
+/** What is to be written. */
+export interface Write {
+  readonly key: string;
+  readonly path: string;
+  readonly value: Uint8Array;
+}
+
 /** Creates or replaces a permanent pair. One request where the key exists. */
-export async function putPermanent(
-  connection: Connection,
-  key: string,
-  path: string,
-  value: Uint8Array,
-  call: CallContext,
-): Promise<StoredPair> {
+export async function putPermanent(connection: Connection, write: Write, call: CallContext): Promise<StoredPair> {
+  const { key, path, value } = write;
   const data = encodeValue(value);
   for (;;) {
     const stat = await connection.set(path, data, anyVersion);
     if (typeof stat === 'object') {
       if (!mayHaveBox(stat) && !isMortal(stat)) return permanentPair(key, value, stat);
-      const pair = await finishPermanent(connection, key, path, value, stat);
+      const pair = await finishPermanent(connection, write, stat);
       if (pair !== undefined) return pair;
     } else {
-      const pair = await createPermanent(connection, key, path, value, data, call);
+      const pair = await createPermanent(connection, write, call);
       if (pair !== undefined) return pair;
     }
     checkTime(call);
@@ -43,28 +45,26 @@ export async function putPermanent(
 /** As `putPermanent`, if the pair has the revision `previous`; `null`: if there is none. */
 export async function compareAndPutPermanent(
   connection: Connection,
-  key: string,
-  path: string,
-  value: Uint8Array,
+  write: Write,
   previous: string | null,
   call: CallContext,
 ): Promise<StoredPair> {
-  if (previous === null) return createOnly(connection, key, path, value, call);
+  if (previous === null) return createOnly(connection, write, call);
+  const { key, path, value } = write;
   const expected = parseRevision(previous);
-  if (expected === undefined) throw await conflict(connection, key, path, previous);
-  if (expected.bound) return freeBound(connection, key, path, value, previous);
+  if (expected === undefined) throw await conflict(connection, write, previous);
+  if (expected.bound) return freeBound(connection, write, previous);
   const stat = await connection.set(path, encodeValue(value), expected.version);
-  if (typeof stat === 'string') throw await conflict(connection, key, path, previous);
+  if (typeof stat === 'string') throw await conflict(connection, write, previous);
   if (!mayHaveBox(stat)) return permanentPair(key, value, stat, BigInt(stat.czxid));
   if (stat.czxid !== expected.czxid && (await undoOnDirectory(connection, path, stat))) throw notFound();
-  return (await finishPermanent(connection, key, path, value, stat)) ?? permanentPair(key, value, stat);
+  return (await finishPermanent(connection, write, stat)) ?? permanentPair(key, value, stat);
 }
 
 /** What a compare-and-set failed for, as the key is now. */
 export async function conflict(
   connection: Connection,
-  key: string,
-  path: string,
+  { key, path }: Pick<Write, 'key' | 'path'>,
   previous: string | null,
 ): Promise<KvError> {
   if (previous === null) return keyExistsError();
@@ -128,21 +128,22 @@ async function finishDirectory(connection: Connection, path: string, created: Cr
   // Where it could not be made, the one who needs it tries again.
   if (typeof created === 'string') return;
   // Often enough to be told apart (layout.ts), with the first time that makes it private.
-  await Promise.all([connection.restrict(path), connection.restrict(path)]);
-  // Somebody may have written the key before it could be told apart: what is left out then is made up for.
-  await readState(connection, '', path);
+  const [, , stat] = await Promise.all([
+    connection.restrict(path),
+    connection.restrict(path),
+    connection.stat(path, false),
+  ]);
+  // Somebody has written the key before it could be told apart: what was left out then is made up for.
+  if (stat !== undefined && stat.version > 0) await readState(connection, '', path);
 }
 
 /** @returns `undefined` if there is a node. */
 async function createPermanent(
   connection: Connection,
-  key: string,
-  path: string,
-  value: Uint8Array,
-  data: Uint8Array,
+  { key, path, value }: Write,
   call: CallContext,
 ): Promise<StoredPair | undefined> {
-  const created = await createBelow(connection, connection, path, data, 'persistent', call);
+  const created = await createBelow(connection, connection, path, encodeValue(value), 'persistent', call);
   if (created === 'exists') return undefined;
   // The answer does not tell the transaction.
   const stat = await connection.stat(path, false);
@@ -152,21 +153,15 @@ async function createPermanent(
   return { key, value, revision: '0.0', createRevision: BigInt(parent?.pzxid ?? 0) };
 }
 
-async function createOnly(
-  connection: Connection,
-  key: string,
-  path: string,
-  value: Uint8Array,
-  call: CallContext,
-): Promise<StoredPair> {
-  const data = encodeValue(value);
+async function createOnly(connection: Connection, write: Write, call: CallContext): Promise<StoredPair> {
+  const { key, path, value } = write;
   for (;;) {
-    const created = await createPermanent(connection, key, path, value, data, call);
+    const created = await createPermanent(connection, write, call);
     if (created !== undefined) return created;
     const state = await readState(connection, key, path);
     if (state?.pair !== undefined) throw keyExistsError();
     if (state !== undefined) {
-      const stat = await connection.set(path, data, state.node.stat.version);
+      const stat = await connection.set(path, encodeValue(value), state.node.stat.version);
       if (typeof stat === 'object') {
         const box = decodeBox(await connection.read(childPath(path, boxName), false));
         if (box?.kind === 'bound') {
@@ -174,7 +169,7 @@ async function createOnly(
           await connection.set(path, noKey, stat.version);
           throw keyExistsError();
         }
-        const pair = await finishPermanent(connection, key, path, value, stat);
+        const pair = await finishPermanent(connection, write, stat);
         if (pair !== undefined) return pair;
       }
     }
@@ -190,9 +185,7 @@ async function createOnly(
  */
 async function finishPermanent(
   connection: Connection,
-  key: string,
-  path: string,
-  value: Uint8Array,
+  { key, path, value }: Write,
   stat: Stat,
 ): Promise<StoredPair | undefined> {
   if (isMortal(stat)) {
@@ -230,20 +223,15 @@ async function undoOnDirectory(connection: Connection, path: string, stat: Stat)
 }
 
 /** Makes a bound pair permanent, if it has the revision `previous`. Its removal is what decides. */
-async function freeBound(
-  connection: Connection,
-  key: string,
-  path: string,
-  value: Uint8Array,
-  previous: string,
-): Promise<StoredPair> {
+async function freeBound(connection: Connection, write: Write, previous: string): Promise<StoredPair> {
+  const { key, path, value } = write;
   const boxPath = childPath(path, boxName);
   const state = await readState(connection, key, path);
   if (state?.pair === undefined) throw notFound();
   const { node, box, pair } = state;
   if (pair.revision !== previous || box === undefined) throw modified();
   if ((await connection.remove(boxPath, box.stat.version)) !== 'removed') {
-    throw await conflict(connection, key, path, previous);
+    throw await conflict(connection, write, previous);
   }
   const stat = await connection.set(path, encodeValue(value), node.stat.version);
   if (typeof stat === 'string') throw modified();
