@@ -2,12 +2,11 @@
 // Arguments are vitest's: `-t case/id` runs that case alone, `--project etcd` those deployments alone. With `--from FOLDER`
 // nothing is run: the reports are those that a run of the tests with KV_CONFORMANCE_REPORTS=FOLDER has left.
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import type { Report } from '@kv/core/conformance';
 import { compatibilityPage } from './compatibility.ts';
 import { repository } from './pages.ts';
-import { keep, keptReports } from './reports.ts';
+import { keep, keptReports, newReports } from './reports.ts';
 
 const [first, from, ...rest] = process.argv.slice(2);
 if (first === '--from' && from !== undefined && rest.length === 0) {
@@ -28,15 +27,15 @@ if (first === '--from' && from !== undefined && rest.length === 0) {
 
 /** @returns Whether there are reports, and no case has failed. */
 function keepAll(folder: string): boolean {
-  const files = globSync('*.json', { cwd: folder }).sort();
-  let sound = files.length > 0;
-  for (const file of files) {
-    const failed = keep(file, JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as Report);
+  const reports = newReports(folder);
+  let sound = reports.length > 0;
+  for (const { file, report } of reports) {
+    const failed = keep(file, report);
     if (failed.length === 0) continue;
     sound = false;
     console.error(`${file}: without ${failed.join(', ')}, which failed`);
   }
   writeFileSync(`${repository}/docs/compatibility.md`, compatibilityPage(keptReports()));
-  console.log(`docs/compatibility.md: ${files.length} new reports`);
+  console.log(`docs/compatibility.md: ${reports.length} new reports`);
   return sound;
 }

@@ -1,6 +1,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Capabilities } from '@kv/core';
 import { type CaseStatus, cases, type Report } from '@kv/core/conformance';
+import { deployments } from './deployments.ts';
 import { repository } from './pages.ts';
 
 /** What is kept of a run of the suite: nothing that is different when it is run again. */
@@ -17,6 +18,15 @@ const folder = `${repository}/docs/reports`;
 export function keptReports(): KeptReport[] {
   const files = globSync('*.json', { cwd: folder }).sort();
   return files.map((file) => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as KeptReport);
+}
+
+/** The reports in a folder that are of a deployment. A run of all tests leaves those of other suites there too. */
+export function newReports(from: string): { readonly file: string; readonly report: Report }[] {
+  const known = deployments('all');
+  return globSync('*.json', { cwd: from })
+    .sort()
+    .map((file) => ({ file, report: JSON.parse(readFileSync(`${from}/${file}`, 'utf8')) as Report }))
+    .filter(({ report }) => known.includes(report.name));
 }
 
 /**

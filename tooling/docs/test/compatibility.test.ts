@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { cases } from '@kv/core/conformance';
 import { describe, test } from 'vitest';
 import { compatibilityPage } from '../src/compatibility.ts';
-import { readPage, repository } from '../src/pages.ts';
-import { keptReports } from '../src/reports.ts';
+import { deployments } from '../src/deployments.ts';
+import { readPage } from '../src/pages.ts';
+import { keptReports, newReports } from '../src/reports.ts';
 
 const remedy = 'kv pnpm run reports (CONTRIBUTING.md) brings it up to date';
 
@@ -16,11 +18,11 @@ describe('docs/compatibility.md', () => {
   test('has a report of each deployment that every run of the tests has, and of no unknown one', () => {
     const kept = keptReports().map(({ name }) => name);
     assert.deepEqual(
-      deployments('*.test.ts').filter((name) => !kept.includes(name)),
+      deployments('in every run').filter((name) => !kept.includes(name)),
       [],
       remedy,
     );
-    const known = deployments('**/*.test.ts');
+    const known = deployments('all');
     assert.deepEqual(
       kept.filter((name) => !known.includes(name)),
       [],
@@ -30,7 +32,7 @@ describe('docs/compatibility.md', () => {
 
   test.each(keptReports())('has cases of the suite for $name, and no other', ({ name, cases: kept }) => {
     const known = cases.map(({ id }) => id).sort();
-    const expected = deployments('*.test.ts').includes(name) ? known : known.filter((id) => id in kept);
+    const expected = deployments('in every run').includes(name) ? known : known.filter((id) => id in kept);
     assert.deepEqual(Object.keys(kept).sort(), expected, remedy);
   });
 
@@ -41,11 +43,22 @@ describe('docs/compatibility.md', () => {
   });
 });
 
-/** The names that the deployments' test files give to their runs. */
-function deployments(files: string): string[] {
-  return globSync(`packages/*/test/conformance/${files}`, { cwd: repository }).map((file) => {
-    const name = /describeConformance\(\{\s*name: '([^']+)'/.exec(readFileSync(`${repository}/${file}`, 'utf8'))?.[1];
-    if (name === undefined) throw new Error(`${file} does not name its deployment`);
-    return name;
-  });
-}
+test('of the reports that a run has left, those of deployments are taken, and no other', () => {
+  const folder = mkdtempSync(`${tmpdir()}/kv-reports-`);
+  try {
+    for (const [file, name] of [
+      ['memory.json', 'memory'],
+      ['files.json', 'files'],
+      ['zookeeper-three-servers.json', 'zookeeper, three servers'],
+    ]) {
+      writeFileSync(`${folder}/${file}`, JSON.stringify({ name }));
+    }
+    const found = newReports(folder).map(({ file, report }) => [file, report.name]);
+    assert.deepEqual(found, [
+      ['memory.json', 'memory'],
+      ['zookeeper-three-servers.json', 'zookeeper, three servers'],
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
