@@ -6,6 +6,7 @@
  *   npm run demo -- sqlite:///var/tmp/demo.db       on that file
  *   npm run demo -- etcd://127.0.0.1:2379/demo      on etcd, below /demo
  *   npm run demo -- consul://127.0.0.1:8500/demo    on Consul, below demo: takes longer, since its sessions do
+ *   npm run demo -- zookeeper://127.0.0.1:2181/demo on ZooKeeper, below /demo
  */
 import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -177,7 +177,7 @@ export const election = [
       const ttl = shortTtl(capabilities.session);
       const [{ store: one, faults }, other] = [await connect(), await open()];
       const leads = await electionOf(one, ttl).campaign('one');
-      const following = quiet(electionOf(other, ttl).campaign('other'));
+      const following = quiet(electionOf(other).campaign('other'));
       const start = performance.now();
       const heal = await faults.partition('silent');
       const next = await following;
@@ -185,7 +185,7 @@ export const election = [
       assert(next.term > leads.term);
       assert(performance.now() - start <= goneWithin(ttl, capabilities), 'it took too long');
       await heal();
-      const again = quiet(electionOf(one, ttl).campaign('one'));
+      const again = quiet(electionOf(one).campaign('one'));
       assert.equal(await stillPending(again, 50), true);
       await next.resign();
       await (await again).resign();
