@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type CallOptions, type Condition, type KVPair, KvError, type Session, type Store, text } from '@kv/core';
 import { persist } from './persist.ts';
+import { untilStep } from './until-step.ts';
 
 export interface PlaceOptions extends CallOptions {
   /**
@@ -92,13 +93,16 @@ export class Place implements AsyncDisposable {
   }
 
   /**
-   * Those that came before, the first one first, as they are now, and for as long as it takes to hear of them.
+   * Those that came before and after, the first one first, as they are now, and for as long as it takes to hear of them.
    *
    * @throws {KvError} `KV_SESSION_LOST` if this place is not among them any more.
    */
-  async before(signal?: AbortSignal): Promise<readonly Neighbour[]> {
+  async neighbours(
+    signal?: AbortSignal,
+  ): Promise<{ readonly before: readonly Neighbour[]; readonly after: readonly Neighbour[] }> {
     const queue = await this.#persist((both) => this.#store.list(this.#directory, { signal: both }), signal);
-    return this.#earlier(queue);
+    const before = this.#before(queue);
+    return { before, after: sorted(queue.filter(({ createRevision }) => createRevision > this.token)) };
   }
 
   /** Resolves when a neighbour has gone, or its value has become `value`. */
@@ -106,13 +110,11 @@ export class Place implements AsyncDisposable {
     await this.#persist((both) => this.#vacancy(neighbour, both, value), signal);
   }
 
-  /** Resolves when fewer than `count` are left of those that came before. */
-  async fewerBefore(count: number, signal?: AbortSignal): Promise<void> {
-    await this.#persist(async (both) => {
-      for await (const { pairs } of this.#store.watchTree(this.#directory, { signal: both })) {
-        if (this.#earlier([...pairs.values()]).length < count) return;
-      }
-      both.throwIfAborted();
+  /** Resolves when those that came before, the first one first, are what is waited for. */
+  async untilBefore(holds: (before: readonly Neighbour[]) => boolean, signal?: AbortSignal): Promise<void> {
+    await this.#persist((both) => {
+      const steps = this.#store.watchTree(this.#directory, { signal: both });
+      return untilStep(steps, ({ pairs }) => holds(this.#before([...pairs.values()])), both);
     }, signal);
   }
 
@@ -128,19 +130,14 @@ export class Place implements AsyncDisposable {
     return persist(() => attempt(both), both);
   }
 
-  async #vacancy({ key, createRevision }: Neighbour, signal: AbortSignal, value?: string): Promise<void> {
-    for await (const pair of this.#store.watch(key, { signal })) {
-      if (pair?.createRevision !== createRevision || pair.value === value) return;
-    }
-    signal.throwIfAborted();
-    throw new KvError('KV_CLOSED', 'the store was closed while a place was waited for');
+  #vacancy({ key, createRevision }: Neighbour, signal: AbortSignal, value?: string): Promise<void> {
+    const isVacant = (pair?: Neighbour) => pair?.createRevision !== createRevision || pair.value === value;
+    return untilStep(this.#store.watch(key, { signal }), isVacant, signal);
   }
 
-  #earlier(queue: readonly Neighbour[]): Neighbour[] {
+  #before(queue: readonly Neighbour[]): Neighbour[] {
     if (!queue.some(({ key }) => key === this.#pair.key)) throw lostError();
-    return queue
-      .filter(({ createRevision }) => createRevision < this.token)
-      .sort((a, b) => (a.createRevision < b.createRevision ? -1 : 1));
+    return sorted(queue.filter(({ createRevision }) => createRevision < this.token));
   }
 
   async #release(): Promise<void> {
@@ -151,6 +148,10 @@ export class Place implements AsyncDisposable {
   #lose(reason: unknown): void {
     if (this.#releasing === undefined) this.#lost.abort(reason);
   }
+}
+
+function sorted(queue: Neighbour[]): Neighbour[] {
+  return queue.sort((a, b) => (a.createRevision < b.createRevision ? -1 : 1));
 }
 
 function lostError(): KvError {

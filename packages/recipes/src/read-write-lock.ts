@@ -51,6 +51,6 @@ export class ReadWriteLock {
 }
 
 async function lastInTheWay(place: Place, mode: Mode, signal: AbortSignal | undefined) {
-  const before = await place.before(signal);
+  const { before } = await place.neighbours(signal);
   return before.findLast(({ value }) => mode === 'write' || value === 'write');
 }

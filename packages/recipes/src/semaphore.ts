@@ -1,8 +1,9 @@
 import { KvError, type Store } from '@kv/core';
 import { type Neighbour, Place, type PlaceOptions } from './place.ts';
 
-const waiting = 'waits';
+/** What is told from the start: who need not wait has nothing more to tell. */
 const holding = 'holds';
+const waiting = 'waits';
 
 /** One of the permits of a semaphore, until it is released or lost. */
 export type Permit = Pick<Place, 'token' | 'condition' | 'lost' | 'release'> & AsyncDisposable;
@@ -37,18 +38,20 @@ export class Semaphore {
    */
   async acquire(options: PlaceOptions = {}): Promise<Permit> {
     const { signal } = options;
-    const place = await Place.join(this.#store, this.#key, waiting, options);
+    const place = await Place.join(this.#store, this.#key, holding, options);
     try {
-      let waited = false;
-      for (;;) {
-        const obstacle = await this.#obstacle(place, signal);
-        if (obstacle === undefined) break;
-        waited = true;
-        // Only the first of the waiters follows the holders; each other one waits for the one before it.
-        if (obstacle === 'a permit') await place.fewerBefore(this.#permits, signal);
-        else await place.vacancy(obstacle.predecessor, holding, signal);
+      let obstacle = await this.#obstacle(place, signal);
+      if (obstacle === undefined) return place;
+      await place.mark(waiting, signal);
+      while (obstacle !== undefined) {
+        if (obstacle === 'a permit') {
+          await place.untilBefore((before) => this.#obstacleIn(before) !== 'a permit', signal);
+        } else {
+          await place.vacancy(obstacle.predecessor, holding, signal);
+        }
+        obstacle = await this.#obstacle(place, signal);
       }
-      if (waited) await place.mark(holding, signal);
+      await place.mark(holding, signal);
       return place;
     } catch (error) {
       place.release().catch(() => {});
@@ -58,7 +61,7 @@ export class Semaphore {
 
   /** Takes a permit that is free. @returns `undefined` if there is none, or others wait for it. */
   async tryAcquire(options: PlaceOptions = {}): Promise<Permit | undefined> {
-    const place = await Place.join(this.#store, this.#key, waiting, options);
+    const place = await Place.join(this.#store, this.#key, holding, options);
     try {
       if ((await this.#obstacle(place, options.signal)) === undefined) return place;
       await place.release();
@@ -69,11 +72,18 @@ export class Semaphore {
     }
   }
 
-  /** Who holds a permit keeps it: those that come later have a greater `createRevision`. */
   async #obstacle(place: Place, signal: AbortSignal | undefined): Promise<Obstacle | undefined> {
-    const before = await place.before(signal);
+    return this.#obstacleIn((await place.neighbours(signal)).before);
+  }
+
+  /**
+   * Who holds a permit keeps it: those that come later have a greater `createRevision`. Only the first of the waiters follows all
+   * holders, and each other one the waiter before it, which tells when it waits no longer. One that has not told yet whether it
+   * waits may never do so.
+   */
+  #obstacleIn(before: readonly Neighbour[]): Obstacle | undefined {
     if (before.length < this.#permits) return undefined;
-    if (before.length === this.#permits) return 'a permit';
-    return { predecessor: before.at(-1) as Neighbour };
+    const predecessor = before.at(-1) as Neighbour;
+    return before.length === this.#permits || predecessor.value === holding ? 'a permit' : { predecessor };
   }
 }

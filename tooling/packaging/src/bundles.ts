@@ -87,9 +87,9 @@ function recipeBundle(recipe: string): Bundle {
 const recipeParts: Readonly<Record<string, readonly string[]>> = {
   election: ['iterate.ts', 'persist.ts'],
   discovery: ['iterate.ts', 'persist.ts', 'persistent-key.ts'],
-  semaphore: ['place.ts', 'persist.ts'],
-  'read-write-lock': ['place.ts', 'persist.ts'],
-  barrier: ['place.ts', 'persist.ts'],
+  semaphore: ['place.ts', 'persist.ts', 'until-step.ts'],
+  'read-write-lock': ['place.ts', 'persist.ts', 'until-step.ts'],
+  barrier: ['place.ts', 'persist.ts', 'until-step.ts'],
   'persistent-key': ['persist.ts'],
   counter: ['iterate.ts'],
 };

@@ -2,33 +2,36 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conformanceCase, quiet, stillPending } from '@kv/core/conformance';
 import { ReadWriteLock } from '@kv/recipes/read-write-lock';
+import { untilPlaces } from './places.ts';
 
 export const readWriteLock = [
-  conformanceCase('read-write-lock/has-many-readers-or-one-writer', async ({ open }) => {
-    const [one, other] = [new ReadWriteLock(await open(), 'table'), new ReadWriteLock(await open(), 'table')];
+  conformanceCase('read-write-lock/has-many-readers-or-one-writer', async (context) => {
+    const store = await context.open();
+    const [one, other] = [new ReadWriteLock(store, 'table'), new ReadWriteLock(await context.open(), 'table')];
     const readers = [await one.read(), await other.read(), await one.read()];
     const writer = quiet(other.write());
+    await untilPlaces(context, store, 'table', 4);
     assert.equal(await stillPending(writer, 50), true);
     await Promise.all(readers.slice(1).map((reader) => reader.release()));
     assert.equal(await stillPending(writer, 50), true);
     await readers[0]?.release();
     const writing = await writer;
     const [reader, second] = [quiet(one.read()), quiet(one.write())];
+    await untilPlaces(context, store, 'table', 3);
     assert.equal(await stillPending(Promise.race([reader, second]), 50), true);
     await writing.release();
     for (const hold of await Promise.all([reader.then(released), second.then(released)])) assert(hold > writing.token);
   }),
 
-  conformanceCase('read-write-lock/readers-do-not-starve-a-writer', async ({ open, eventually }) => {
-    const [store, otherStore] = [await open(), await open()];
-    const [one, other] = [new ReadWriteLock(store, 'table'), new ReadWriteLock(otherStore, 'table')];
-    const inQueue = async () => (await store.list('table', { keysOnly: true })).length;
+  conformanceCase('read-write-lock/readers-do-not-starve-a-writer', async (context) => {
+    const store = await context.open();
+    const [one, other] = [new ReadWriteLock(store, 'table'), new ReadWriteLock(await context.open(), 'table')];
     const first = await one.read();
     const writer = quiet(other.write());
-    await eventually(async () => assert.equal(await inQueue(), 2));
+    await untilPlaces(context, store, 'table', 2);
     assert.equal(await stillPending(writer, 50), true);
     const late = quiet(one.read());
-    await eventually(async () => assert.equal(await inQueue(), 3));
+    await untilPlaces(context, store, 'table', 3);
     assert.equal(await stillPending(late, 50), true, 'a reader has overtaken a writer');
     await first.release();
     const writing = await writer;
@@ -37,22 +40,21 @@ export const readWriteLock = [
     await (await late).release();
   }),
 
-  conformanceCase('read-write-lock/who-gives-up-is-not-in-the-way', async ({ open, eventually }) => {
-    const store = await open();
+  conformanceCase('read-write-lock/who-gives-up-is-not-in-the-way', async (context) => {
+    const store = await context.open();
     const table = new ReadWriteLock(store, 'table');
-    const inQueue = async () => (await store.list('table', { keysOnly: true })).length;
     const first = await table.read();
     const abort = new AbortController();
     const writer = quiet(table.write({ signal: abort.signal }));
-    await eventually(async () => assert.equal(await inQueue(), 2));
-    assert.equal(await stillPending(writer, 50), true);
+    await untilPlaces(context, store, 'table', 2);
     const late = quiet(table.read());
+    await untilPlaces(context, store, 'table', 3);
     assert.equal(await stillPending(late, 50), true);
     abort.abort();
     await assert.rejects(writer, { name: 'AbortError' });
     await (await late).release();
     await first.release();
-    await eventually(async () => assert.deepEqual(await store.list('table', { keysOnly: true }), []));
+    await untilPlaces(context, store, 'table', 0);
   }),
 
   conformanceCase('read-write-lock/never-mixes-them', async ({ open, random }) => {
@@ -76,11 +78,12 @@ export const readWriteLock = [
     assert.equal(count, 30);
   }),
 
-  conformanceCase('read-write-lock/ends-with-the-store', async ({ open }) => {
+  conformanceCase('read-write-lock/ends-with-the-store', async (context) => {
+    const { open } = context;
     const [one, other] = [await open(), await open()];
     const held = await new ReadWriteLock(one, 'table').read();
     const waiting = quiet(new ReadWriteLock(other, 'table').write());
-    assert.equal(await stillPending(waiting, 50), true);
+    await untilPlaces(context, other, 'table', 2);
     const closing = one.close();
     const next = await waiting;
     assert.equal(held.lost.aborted, true, 'a reader beside a writer');

@@ -1,18 +1,37 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Codec, Store } from '@kv/core';
 import { conformanceCase, goneWithin, quiet, shortTtl, stillPending } from '@kv/core/conformance';
 import { type Permit, Semaphore } from '@kv/recipes/semaphore';
+import { untilPlaces } from './places.ts';
+
+/** Has what a recipe lists on this store wait for `gate`. @returns Resolves once something has been listed. */
+function listsOf(store: Store, gate?: Promise<void>): Promise<void> {
+  const listed = Promise.withResolvers<void>();
+  const withCodec = store.withCodec.bind(store) as (codec: Codec<string>) => Store<string>;
+  store.withCodec = ((codec: Codec<string>) => {
+    const view = withCodec(codec);
+    const list = view.list.bind(view);
+    view.list = (async (directory: string) => {
+      await gate;
+      const pairs = await list(directory);
+      listed.resolve();
+      return pairs;
+    }) as typeof view.list;
+    return view;
+  }) as typeof store.withCodec;
+  return listed.promise;
+}
 
 export const semaphore = [
-  conformanceCase('semaphore/has-so-many-holders', async ({ open }) => {
-    const stores = [await open(), await open(), await open()];
-    const [one, two, three] = stores.map((store) => new Semaphore(store, 'pool', 2)) as [
-      Semaphore,
-      Semaphore,
-      Semaphore,
-    ];
+  conformanceCase('semaphore/has-so-many-holders', async (context) => {
+    const { open } = context;
+    const [store, ...others] = [await open(), await open(), await open()];
+    const one = new Semaphore(store, 'pool', 2);
+    const [two, three] = others.map((other) => new Semaphore(other, 'pool', 2)) as [Semaphore, Semaphore];
     const held = [await one.acquire(), await two.acquire()];
     const waiting = quiet(three.acquire());
+    await untilPlaces(context, store, 'pool', 3);
     assert.equal(await stillPending(waiting, 100), true);
     assert.equal(await one.tryAcquire(), undefined);
     await held[1]?.release();
@@ -23,10 +42,11 @@ export const semaphore = [
     const fourth = await two.tryAcquire();
     assert(fourth !== undefined && fourth.token > third.token);
     await Promise.all([third.release(), fourth.release()]);
-    assert.deepEqual(await stores[0]?.list('pool', { keysOnly: true }), []);
+    assert.deepEqual(await store.list('pool', { keysOnly: true }), []);
   }),
 
-  conformanceCase('semaphore/is-first-come-first-served', async ({ open, eventually }) => {
+  conformanceCase('semaphore/is-first-come-first-served', async (context) => {
+    const { open } = context;
     const [one, other] = [await open(), await open()];
     const pool = (store: typeof one) => new Semaphore(store, 'pool', 2);
     const held = [await pool(one).acquire(), await pool(one).acquire()];
@@ -40,7 +60,7 @@ export const semaphore = [
           return permit;
         }),
       );
-      await eventually(async () => assert.equal((await one.list('pool', { keysOnly: true })).length, i + 3));
+      await untilPlaces(context, one, 'pool', i + 3);
     }
     await held[0]?.release();
     for (const next of waiting) await (await next).release();
@@ -48,13 +68,14 @@ export const semaphore = [
     await held[1]?.release();
   }),
 
-  conformanceCase('semaphore/each-release-lets-one-more-in', async ({ open, eventually }) => {
+  conformanceCase('semaphore/each-release-lets-one-more-in', async (context) => {
+    const { open } = context;
     const [one, other] = [await open(), await open()];
     const held = [await new Semaphore(one, 'pool', 2).acquire(), await new Semaphore(one, 'pool', 2).acquire()];
     const waiting: Promise<Permit>[] = [];
     for (let i = 0; i < 3; i++) {
       waiting.push(quiet(new Semaphore(other, 'pool', 2).acquire()));
-      await eventually(async () => assert.equal((await one.list('pool', { keysOnly: true })).length, i + 3));
+      await untilPlaces(context, one, 'pool', i + 3);
     }
     await Promise.all(held.map((permit) => permit.release()));
     // Both at a time: neither waits for the other to release.
@@ -66,21 +87,41 @@ export const semaphore = [
     await Promise.all([next[0]?.release(), last?.release()]);
   }),
 
-  conformanceCase('semaphore/who-gives-up-is-not-in-the-way', async ({ open, eventually }) => {
-    const store = await open();
+  conformanceCase('semaphore/who-looks-late-keeps-nobody-waiting', async (context) => {
+    const { open } = context;
+    const [one, late, other] = [await open(), await open(), await open()];
+    const held = [await new Semaphore(one, 'pool', 2).acquire(), await new Semaphore(one, 'pool', 2).acquire()];
+    const gate = Promise.withResolvers<void>();
+    void listsOf(late, gate.promise);
+    const first = quiet(new Semaphore(late, 'pool', 2).acquire());
+    await untilPlaces(context, one, 'pool', 3);
+    const looked = listsOf(other);
+    const second = quiet(new Semaphore(other, 'pool', 2).acquire());
+    await looked;
+    // The first of those who wait for a permit never learns that it had to.
+    await held[0]?.release();
+    gate.resolve();
+    const permit = await first;
+    await held[1]?.release();
+    await (await second).release();
+    await permit.release();
+  }),
+
+  conformanceCase('semaphore/who-gives-up-is-not-in-the-way', async (context) => {
+    const store = await context.open();
     const pool = new Semaphore(store, 'pool', 1);
     const held = await pool.acquire();
     const aborts = [new AbortController(), new AbortController()];
     const gaveUp = aborts.map(({ signal }) => quiet(pool.acquire({ signal })));
-    await eventually(async () => assert.equal((await store.list('pool', { keysOnly: true })).length, 3));
+    await untilPlaces(context, store, 'pool', 3);
     const last = quiet(pool.acquire());
-    await eventually(async () => assert.equal((await store.list('pool', { keysOnly: true })).length, 4));
+    await untilPlaces(context, store, 'pool', 4);
     for (const abort of aborts) abort.abort();
     for (const waiting of gaveUp) await assert.rejects(waiting, { name: 'AbortError' });
     assert.equal(await stillPending(last, 50), true);
     await held.release();
     await (await last).release();
-    await eventually(async () => assert.deepEqual(await store.list('pool', { keysOnly: true }), []));
+    await untilPlaces(context, store, 'pool', 0);
   }),
 
   conformanceCase('semaphore/never-has-one-holder-too-many', async ({ open, random }) => {
@@ -104,13 +145,14 @@ export const semaphore = [
     assert.equal(count, 30);
   }),
 
-  conformanceCase('semaphore/a-permit-is-lost-when-its-key-is-removed', async ({ open, eventually }) => {
+  conformanceCase('semaphore/a-permit-is-lost-when-its-key-is-removed', async (context) => {
+    const { open } = context;
     const [one, other] = [await open(), await open()];
     const held = await new Semaphore(one, 'pool', 1).acquire();
     const waiting = quiet(new Semaphore(other, 'pool', 1).acquire());
-    assert.equal(await stillPending(waiting, 50), true);
+    await untilPlaces(context, one, 'pool', 2);
     assert.equal(await other.delete(held.condition.key), true);
-    await eventually(() => assert(held.lost.aborted));
+    await context.eventually(() => assert(held.lost.aborted));
     assert.equal(held.lost.reason.code, 'KV_SESSION_LOST');
     await (await waiting).release();
     await held.release();
@@ -131,11 +173,12 @@ export const semaphore = [
     await held.release();
   }),
 
-  conformanceCase('semaphore/ends-with-the-store', async ({ open }) => {
+  conformanceCase('semaphore/ends-with-the-store', async (context) => {
+    const { open } = context;
     const [one, other] = [await open(), await open()];
     const held = await new Semaphore(one, 'pool', 1).acquire();
     const waiting = quiet(new Semaphore(other, 'pool', 1).acquire());
-    assert.equal(await stillPending(waiting, 50), true);
+    await untilPlaces(context, other, 'pool', 2);
     const closing = one.close();
     const next = await waiting;
     assert.equal(held.lost.aborted, true, 'one holder too many');
@@ -145,11 +188,13 @@ export const semaphore = [
 
   conformanceCase(
     'semaphore/who-is-cut-off-knows-before-its-permit-is-given-away',
-    async ({ open, connect, capabilities }) => {
+    async (context) => {
+      const { open, connect, capabilities } = context;
       const ttl = shortTtl(capabilities.session);
       const [{ store: one, faults }, other] = [await connect(), await open()];
       const held = await new Semaphore(one, 'pool', 1).acquire({ ttl });
       const waiting = quiet(new Semaphore(other, 'pool', 1).acquire());
+      await untilPlaces(context, other, 'pool', 2);
       const start = performance.now();
       await faults.partition('refuse');
       const next = await waiting;
