@@ -1,13 +1,14 @@
 import { KvError, type Store, text } from '@kv/core';
 import { persist } from './persist.ts';
-import { Place, type PlaceOptions } from './place.ts';
+import { type Neighbour, Place, type PlaceOptions } from './place.ts';
+import { untilStep } from './until-step.ts';
 
 const arrived = 'arrived';
 const passed = 'passed';
 
 /**
  * A point that `parties` clients pass together: each waits in `enter` until all are there, and in `leave` until all have
- * finished. A client that has died is not there. Nothing else may be stored below `key`.
+ * finished. They can pass it again, then. A client that has died is not there. Nothing else may be stored below `key`.
  */
 export class Barrier {
   readonly #store: Store<unknown, never>;
@@ -36,24 +37,24 @@ export class Barrier {
     try {
       const over = signal === undefined ? place.lost : AbortSignal.any([signal, place.lost]);
       // Who has passed may be gone by the time others look: its mark stays until it leaves.
-      await this.#until((values) => values.length >= this.#parties || values.includes(passed), over);
+      const allThere = (present: readonly Neighbour[]) =>
+        present.length >= this.#parties || present.some(({ value }) => value === passed);
+      await this.#until(allThere, over);
       await place.mark(passed, signal);
-      return new Passage(place, (leaving) => this.#until((values) => values.length === 0, leaving));
+      const { after } = await place.neighbours(signal);
+      const last = after.at(-1)?.createRevision ?? place.token;
+      // Who comes after them is there for the next time. That nobody was there in between may go unseen.
+      const allLeft = (present: readonly Neighbour[]) => present.every(({ createRevision }) => createRevision > last);
+      return new Passage(place, (leaving) => this.#until(allLeft, leaving));
     } catch (error) {
       place.release().catch(() => {});
       throw error;
     }
   }
 
-  async #until(holds: (values: readonly string[]) => boolean, signal: AbortSignal | undefined): Promise<void> {
-    const follow = async () => {
-      for await (const { pairs } of this.#store.withCodec(text()).watchTree(this.#key, { signal })) {
-        if (holds([...pairs.values()].map(({ value }) => value))) return;
-      }
-      signal?.throwIfAborted();
-      throw new KvError('KV_CLOSED', 'the store was closed while others were waited for');
-    };
-    await persist(follow, signal);
+  async #until(holds: (present: readonly Neighbour[]) => boolean, signal: AbortSignal | undefined): Promise<void> {
+    const watch = () => this.#store.withCodec(text()).watchTree(this.#key, { signal });
+    await persist(() => untilStep(watch(), ({ pairs }) => holds([...pairs.values()]), signal), signal);
   }
 }
 
@@ -74,12 +75,13 @@ export class Passage {
   }
 
   /**
-   * Leaves, and waits until all have left.
+   * Leaves, and waits until all have left, through outages.
    *
    * @param options.signal Ends the wait; this client has left nevertheless.
    */
   async leave({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    await this.#place.release();
+    // Where the server cannot be told, the place goes with its `ttl`. Until then, it is among those that are waited for.
+    this.#place.release().catch(() => {});
     await this.#untilAllLeft(signal);
   }
 }
