@@ -6,7 +6,7 @@ export const longestPause = 2_000;
 const firstPause = 25;
 
 /** Whether the same thing, tried again later, may work: no server answered, or a session went meanwhile. */
-function isOutage(error: unknown): boolean {
+export function isOutage(error: unknown): boolean {
   return KvError.is(error, 'KV_UNAVAILABLE') || KvError.is(error, 'KV_TIMEOUT') || KvError.is(error, 'KV_SESSION_LOST');
 }
 
@@ -27,7 +27,12 @@ export function pause(attempt: number, signal?: AbortSignal): Promise<void> {
   return sleep(Math.random() * Math.min(longestPause, firstPause * 2 ** attempt), signal);
 }
 
+/** Node.js does not wait at all where it is to wait for longer, in milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+
 /** Rejects with `signal.reason` when the signal aborts. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  await delay(ms, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
+  await delay(Math.min(ms, longestTimer), undefined, signal === undefined ? {} : { signal }).catch(() =>
+    signal?.throwIfAborted(),
+  );
 }

@@ -1,5 +1,5 @@
-import { type CallOptions, KvError, type Session, type Store } from '@kv/core';
-import { pause } from './persist.ts';
+import { type CallOptions, type KVPair, KvError, type Session, type Store } from '@kv/core';
+import { isOutage, pause } from './persist.ts';
 
 /** How long a key outlives its process. */
 export interface PersistentKeyOptions extends Pick<CallOptions, 'signal'> {
@@ -52,6 +52,8 @@ export class PersistentKey<In> implements AsyncDisposable {
   #wanted: In | undefined;
   /** What was written last. */
   #kept: In | undefined;
+  /** The same, as far as its revision is known. */
+  #pair: KVPair<unknown> | undefined;
   /** Those who wait for what is wanted to be written. */
   #writes: PromiseWithResolvers<void>[] = [];
   #wake = Promise.withResolvers<void>();
@@ -130,6 +132,8 @@ export class PersistentKey<In> implements AsyncDisposable {
           continue;
         }
         for (const write of writes) write.reject(signal.aborted ? signal.reason : error);
+        // What is kept may have gone meanwhile.
+        continue;
       }
       await this.#wake.promise;
     }
@@ -138,34 +142,51 @@ export class PersistentKey<In> implements AsyncDisposable {
 
   /** Whether to give up what could not be written; what was written before is kept then. */
   #refuse(error: unknown, writes: readonly unknown[]): boolean {
-    this.#failure = error;
     if (KvError.is(error, 'KV_CLOSED')) {
+      this.#failure = error;
       this.#closing.abort(error);
       return true;
     }
-    if (KvError.is(error, 'KV_SESSION_LOST')) {
-      this.#session?.close().catch(() => {});
-      this.#session = undefined;
+    if (isOutage(error) || writes.length === 0) {
+      this.#failure = error;
+      if (KvError.is(error, 'KV_SESSION_LOST')) {
+        this.#session?.close().catch(() => {});
+        this.#session = undefined;
+      }
       return false;
     }
-    if (KvError.is(error, 'KV_UNAVAILABLE') || KvError.is(error, 'KV_TIMEOUT') || writes.length === 0) return false;
     if (this.#writes.length === 0) this.#wanted = this.#kept;
     return true;
   }
 
   async #write(value: In | undefined, isNew: boolean): Promise<void> {
     const { signal } = this.#closing;
-    if (value === undefined) {
-      const session = this.#session;
-      this.#session = undefined;
-      return session?.close();
-    }
+    if (value === undefined) return this.#takeAway();
     const session = await this.#openSession();
     const options = { session, signal };
-    if (isNew || !this.#bound) await this.#store.put(this.#key, value, options);
+    if (isNew || !this.#bound) this.#pair = await this.#store.put(this.#key, value, options);
     else await this.#putBack(value, options);
     this.#bound = true;
     this.#follow();
+  }
+
+  async #takeAway(): Promise<void> {
+    const session = this.#session;
+    // Its end takes just what was written with it.
+    const isOver = session !== undefined && !session.lost.aborted && (await session.close().then(yes, no));
+    if (!isOver) await this.#deletePair();
+    this.#session = undefined;
+    this.#pair = undefined;
+  }
+
+  /** The server may keep it until the `ttl` has passed: it has not been told, or not been heard, that the session is over. */
+  async #deletePair(): Promise<void> {
+    if (this.#pair === undefined) return;
+    try {
+      await this.#store.atomicDelete(this.#key, this.#pair, { signal: this.#closing.signal });
+    } catch (error) {
+      if (!KvError.is(error, 'KV_KEY_NOT_FOUND') && !KvError.is(error, 'KV_KEY_MODIFIED')) throw error;
+    }
   }
 
   async #openSession(): Promise<Session> {
@@ -180,7 +201,7 @@ export class PersistentKey<In> implements AsyncDisposable {
   /** Somebody may have written it meanwhile, and is not disturbed. */
   async #putBack(value: In, options: { readonly session: Session; readonly signal: AbortSignal }): Promise<void> {
     try {
-      await this.#store.atomicPut(this.#key, value, null, options);
+      this.#pair = await this.#store.atomicPut(this.#key, value, null, options);
     } catch (error) {
       if (!KvError.is(error, 'KV_KEY_EXISTS')) throw error;
     }
@@ -199,3 +220,6 @@ export class PersistentKey<In> implements AsyncDisposable {
     follow().catch(() => {});
   }
 }
+
+const yes = () => true;
+const no = () => false;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { KvError, type Store, text } from '@kv/core';
-import { type CaseContext, conformanceCase, goneWithin, quiet, shortTtl } from '@kv/core/conformance';
+import { type CaseContext, conformanceCase, goneWithin, quiet, shortTtl, stillPending } from '@kv/core/conformance';
 import { persistentKey } from '@kv/recipes/persistent-key';
 
 const texts = async ({ open }: Pick<CaseContext, 'open'>) => (await open()).withCodec(text());
@@ -90,6 +90,7 @@ export const persistentKeys = [
     const tooLarge = 'x'.repeat(owner.capabilities.maxValueBytes + 1);
     const kept = await persistentKey(owner, 'key', 'value');
     await assert.rejects(kept.set(tooLarge), { code: 'KV_VALUE_TOO_LARGE' });
+    assert.equal(kept.failure, undefined);
     assert.equal(await other.delete('key'), true);
     await context.eventually(async () => assert.equal((await other.get('key'))?.value, 'value'));
     await kept.set('next');
@@ -99,6 +100,26 @@ export const persistentKeys = [
     const reason = new Error('changed my mind');
     await assert.rejects(persistentKey(owner, 'other', '', { signal: AbortSignal.abort(reason) }), reason);
     assert.equal(await other.exists('other'), false);
+  }),
+
+  conformanceCase('persistent-key/is-put-back-when-it-was-deleted-while-another-value-was-refused', async (context) => {
+    const [owner, other] = [await texts(context), await texts(context)];
+    const kept = await persistentKey(owner, 'key', 'value');
+    const seen = context.observe(owner.watch('key'));
+    await seen.count(1);
+    const failures = ['KV_UNAVAILABLE', 'KV_PERMISSION_DENIED'] as const;
+    let tries = 0;
+    owner.put = async () => {
+      const failure = failures[tries++] ?? assert.fail('it was written again');
+      if (tries === 1) {
+        assert.equal(await other.delete('key'), true);
+        await seen.until((pair) => pair === undefined);
+      }
+      throw new KvError(failure, 'as a server says', { outcome: 'not-applied' });
+    };
+    await assert.rejects(kept.set('another'), { code: 'KV_PERMISSION_DENIED' });
+    await context.eventually(async () => assert.equal((await other.get('key'))?.value, 'value'));
+    await kept.close();
   }),
 
   conformanceCase('persistent-key/ends-with-the-store', async (context) => {
@@ -129,6 +150,28 @@ export const persistentKeys = [
       assert.equal(await other.exists('key'), false);
     },
     { faults: ['partition'], timeout: 90_000 },
+  ),
+
+  conformanceCase(
+    'persistent-key/is-away-once-it-was-taken-away-in-an-outage',
+    async (context) => {
+      const [{ store, faults }, other] = [await context.connect({ timeout: 1_000 }), await texts(context)];
+      const kept = await persistentKey(store.withCodec(text()), 'key', 'value');
+      const heal = await faults.partition('silent');
+      const away = quiet(kept.set(undefined));
+      // Sent later: by then, it is known that the server could not be told that the session is over.
+      for (let i = 0; i < 2; i++) await assert.rejects(store.get('key'), { code: 'KV_TIMEOUT' });
+      assert.equal(await other.exists('key'), true);
+      assert.equal(await stillPending(away, 50), true);
+      await heal();
+      await away;
+      assert.equal(await other.exists('key'), false);
+      await kept.set('back');
+      assert.equal((await other.get('key'))?.value, 'back');
+      await kept.close();
+      assert.equal(await other.exists('key'), false);
+    },
+    { faults: ['partition'], timeout: 60_000 },
   ),
 
   conformanceCase(
