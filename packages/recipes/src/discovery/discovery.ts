@@ -1,9 +1,16 @@
-import { type CallOptions, KvError, type StandardSchema, type Store, type WatchOptions } from '@kv/core';
+import { type CallOptions, type Codec, KvError, type StandardSchema, type Store, type WatchOptions } from '@kv/core';
 import { iterate } from '../iterate.ts';
 import { type PersistentKeyOptions, persistentKey } from '../persistent-key.ts';
 import type { Strategy } from './choose.ts';
 import { followHealth, type HealthCheck, untilHealthy } from './health.ts';
-import { checkSegment, type Instance, instanceCodec, type StoredInstance, tolerant } from './instance.ts';
+import {
+  checkSegment,
+  checkStorable,
+  type Instance,
+  instanceCodec,
+  type StoredInstance,
+  tolerant,
+} from './instance.ts';
 import { Picker } from './picker.ts';
 import { Registration, storedInstance } from './registration.ts';
 import { type ServiceState, ServiceView } from './service-state.ts';
@@ -41,12 +48,14 @@ export interface PickerOptions {
 
 /** Services and their instances, one key each: `<directory>/<service>/<id>`. */
 export class Discovery<Metadata = unknown> {
+  readonly #codec: Codec<StoredInstance<Metadata>>;
   readonly #writing: Store<StoredInstance<Metadata>, StoredInstance<Metadata>>;
   readonly #reading: Store<StoredInstance<Metadata> | undefined, never>;
   readonly #directory: string;
 
   constructor(store: Store<unknown, never>, { directory = 'services', metadata }: DiscoveryOptions<Metadata> = {}) {
     const codec = instanceCodec(metadata);
+    this.#codec = codec;
     this.#writing = store.withCodec(codec);
     this.#reading = store.withCodec(tolerant(codec));
     this.#directory = directory;
@@ -65,9 +74,15 @@ export class Discovery<Metadata = unknown> {
     { health, healthInterval = 5_000, signal, ttl }: RegisterOptions = {},
   ): Promise<Registration<Metadata>> {
     const key = `${this.#directoryOf(service)}/${checkSegment('`id`', instance.id)}`;
+    if (!(healthInterval > 0)) {
+      throw new KvError('KV_INVALID_ARGUMENT', `\`healthInterval\` must be more than 0 ms, not ${healthInterval}`);
+    }
+    const check = (stored: StoredInstance<Metadata>) =>
+      checkStorable(this.#codec, stored, this.#writing.capabilities.maxValueBytes);
+    check(storedInstance(instance));
     if (health !== undefined) await untilHealthy(health, healthInterval, signal);
     const kept = await persistentKey(this.#writing, key, storedInstance(instance), { ttl, signal });
-    const registration = new Registration(kept, instance);
+    const registration = new Registration(kept, instance, check);
     if (health !== undefined) {
       void followHealth(health, healthInterval, registration.over, (healthy) => registration.list(healthy));
     }

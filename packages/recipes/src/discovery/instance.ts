@@ -45,6 +45,26 @@ export function tolerant<Metadata>(
   };
 }
 
+/** @throws {KvError} `KV_INVALID_ARGUMENT`, `KV_VALUE_TOO_LARGE`: what a store with this codec would refuse to write. */
+export function checkStorable<Metadata>(
+  codec: Codec<StoredInstance<Metadata>>,
+  instance: StoredInstance<Metadata>,
+  maxValueBytes: number,
+): void {
+  let size: number;
+  try {
+    const bytes = codec.encode(instance);
+    codec.decode(bytes);
+    size = bytes.byteLength;
+  } catch (cause) {
+    throw new KvError('KV_INVALID_ARGUMENT', 'this is no instance', { outcome: 'not-applied', cause });
+  }
+  if (size <= maxValueBytes) return;
+  throw new KvError('KV_VALUE_TOO_LARGE', `the instance has ${size} bytes, and the limit is ${maxValueBytes}`, {
+    outcome: 'not-applied',
+  });
+}
+
 /** @throws {KvError} `KV_INVALID_ARGUMENT`. */
 export function checkSegment(what: string, name: string): string {
   if (typeof name === 'string' && name !== '' && !name.includes('/')) return name;

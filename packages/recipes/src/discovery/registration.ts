@@ -4,14 +4,20 @@ import type { Instance, StoredInstance } from './instance.ts';
 /** An instance that is registered for as long as this process lives, or until it is deregistered. */
 export class Registration<Metadata> implements AsyncDisposable {
   readonly #key: PersistentKey<StoredInstance<Metadata>>;
+  readonly #check: (instance: StoredInstance<Metadata>) => void;
   readonly #over = new AbortController();
   #instance: Instance<Metadata>;
   #isListed = true;
 
   /** @internal Use `discovery.register()`. */
-  constructor(key: PersistentKey<StoredInstance<Metadata>>, instance: Instance<Metadata>) {
+  constructor(
+    key: PersistentKey<StoredInstance<Metadata>>,
+    instance: Instance<Metadata>,
+    check: (instance: StoredInstance<Metadata>) => void,
+  ) {
     this.#key = key;
     this.#instance = instance;
+    this.#check = check;
   }
 
   /** As it was registered, with the updates since. */
@@ -31,8 +37,10 @@ export class Registration<Metadata> implements AsyncDisposable {
    */
   async update(change: Partial<StoredInstance<Metadata>>): Promise<void> {
     const before = this.#instance;
-    this.#instance = { ...before, ...change, id: before.id };
-    const now = this.#instance;
+    const now = { ...before, ...change, id: before.id };
+    // What is not listed now is written later, when nobody waits for an answer.
+    this.#check(storedInstance(now));
+    this.#instance = now;
     try {
       if (this.#isListed) await this.#key.set(storedInstance(now));
     } catch (error) {
@@ -65,7 +73,7 @@ export class Registration<Metadata> implements AsyncDisposable {
   list(healthy: boolean): void {
     if (healthy === this.#isListed) return;
     this.#isListed = healthy;
-    // Tried until it works; what the server refuses was told to whoever asked for it.
+    // Tried until it works.
     this.#key.set(healthy ? storedInstance(this.#instance) : undefined).catch(() => {});
   }
 }

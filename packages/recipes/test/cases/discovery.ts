@@ -89,6 +89,26 @@ export const discovery = [
     assert.deepEqual(registration.instance, instance('a'));
     await registration.deregister();
     assert.deepEqual(await service.list('api'), []);
+    const options = { health: () => true, healthInterval: 0 };
+    await assert.rejects(service.register('api', instance('a'), options), { code: 'KV_INVALID_ARGUMENT' });
+  }),
+
+  conformanceCase('discovery/refuses-also-what-would-be-listed-later', async ({ open, eventually }) => {
+    const store = await open();
+    const service = new Discovery<unknown>(store);
+    let healthy = true;
+    const options = { health: () => healthy, healthInterval: 60 };
+    const registration = await service.register('api', instance('a'), options);
+    const listed = (count: number) => eventually(async () => assert.equal((await service.list('api')).length, count));
+    healthy = false;
+    await listed(0);
+    await assert.rejects(registration.update({ port: -1 }), { code: 'KV_INVALID_ARGUMENT' });
+    const tooLarge = { metadata: 'x'.repeat(store.capabilities.maxValueBytes) };
+    await assert.rejects(registration.update(tooLarge), { code: 'KV_VALUE_TOO_LARGE' });
+    healthy = true;
+    await listed(1);
+    assert.deepEqual(await service.list('api'), [instance('a')]);
+    await registration.deregister();
   }),
 
   conformanceCase('discovery/lists-only-who-is-healthy', async ({ open, eventually }) => {
