@@ -29,7 +29,11 @@ export class Counter {
     return value;
   }
 
-  /** The values, that of now first; where they change faster than the loop runs, the latest. */
+  /**
+   * The values, that of now first; where they change faster than the loop runs, the latest.
+   *
+   * @throws {KvError} `KV_DECODE_FAILED` from the iteration, which ends with it, and as `store.watch`.
+   */
   watch({ signal }: WatchOptions = {}): AsyncIterable<bigint> {
     const { store, key } = { store: this.#store, key: this.#key };
     return iterate(signal, async function* (over) {

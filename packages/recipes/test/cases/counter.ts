@@ -19,7 +19,7 @@ export const counter = [
     assert(seen.steps.every((value, i) => i === 0 || value > (seen.steps[i - 1] as bigint)));
   }),
 
-  conformanceCase('counter/takes-numbers-of-any-size', async ({ open }) => {
+  conformanceCase('counter/takes-numbers-of-any-size', async ({ open, observe }) => {
     const store = await open();
     const it = new Counter(store, 'visits');
     const large = 2n ** 200n;
@@ -27,10 +27,11 @@ export const counter = [
     assert.equal(await it.add(-large - 5n), -5n);
     assert.equal(await it.add(0n), -5n);
     assert.equal(await it.get(), -5n);
-    for (const text of ['12 monkeys', '', '0x10', ' 7']) {
+    for (const text of ['12 monkeys', '', '0x10', ' 7', '7\n', '1.0', '1e3', '--1']) {
       await store.put('visits', text);
       await assert.rejects(it.get(), { code: 'KV_DECODE_FAILED' });
       await assert.rejects(it.add(), { code: 'KV_DECODE_FAILED' });
+      await assert.rejects(observe(it.watch()).ended, { code: 'KV_DECODE_FAILED' });
     }
   }),
 ];
