@@ -94,8 +94,8 @@ export interface ConsulClient {
   _ext(event: 'onRequest', extension: (request: PapiRequest, next: () => void) => void): void;
 }
 
-/** A blocking query: the same call with a context that includes the response. */
-export interface BlockingClient {
+/** A read for a watch: the same call with a context that includes the response; with an index and a wait, a blocking query. */
+export interface WatchClient {
   readonly kv: {
     get(
       options: Options & { key: string; buffer: true; recurse?: true; index?: string; wait?: string },

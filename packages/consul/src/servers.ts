@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { KvError } from '@kv/core';
 import Consul from 'consul';
 import { buildConnector, Pool } from 'undici';
-import type { BlockingClient, ConsulClient, RequestContext } from './consul-client.ts';
+import type { ConsulClient, RequestContext, WatchClient } from './consul-client.ts';
 import { canceled, isRefusedAsUnknown, toKvError, unavailable } from './errors.ts';
 import type { Settings } from './options.ts';
 import { useTransport } from './transport.ts';
@@ -19,8 +19,10 @@ const longestConnect = 10_000;
 /** How long a connection is kept open without a request, in milliseconds. Consul does not close it. */
 const keepAliveTimeout = 60_000;
 
-/** How long a blocking query waits at the server, in milliseconds, when nothing else is said. */
-export const longestWait = 5_000;
+/** How long a blocking query waits at the server, in milliseconds. */
+const longestWait = 5_000;
+/** Where so many share the connections that the wait would be shorter: else they would be nothing but load. */
+const shortestWait = 500;
 /** The server adds a sixteenth of the wait, and then answers. */
 const silence = longestWait + 2_000;
 
@@ -32,7 +34,9 @@ const tokenGrace = 10_000;
 
 interface Server {
   readonly client: ConsulClient;
-  readonly blocking: BlockingClient;
+  /** On the same connections; it gives up a server that is silent. */
+  readonly watch: WatchClient;
+  readonly blocking: WatchClient;
   readonly pools: readonly Pool[];
 }
 
@@ -44,6 +48,7 @@ export class Servers {
   #closed = false;
   #accepted = false;
   #unknownSince: number | undefined;
+  #blockingQueries = 0;
 
   constructor(settings: Settings, token: string | undefined) {
     this.#servers = settings.addresses.map((address) => makeServer(address, settings, token));
@@ -58,12 +63,33 @@ export class Servers {
     return this.#send(signal, ({ client }, ctx) => send(client, ctx));
   }
 
-  /** As `request`, with the response's headers, for a request that the server keeps waiting for `longestWait` at most. */
-  block<T>(signal: AbortSignal, send: (client: BlockingClient, ctx: RequestContext) => Promise<T>): Promise<T> {
-    return this.#send(signal, ({ blocking }, ctx) => {
+  /** As `request`, with the response's headers. It fails when the server has been silent for 7 seconds. */
+  readState<T>(signal: AbortSignal, send: (client: WatchClient, ctx: RequestContext) => Promise<T>): Promise<T> {
+    return this.#send(signal, ({ watch }, ctx) => {
       ctx.includeResponse = true;
-      return send(blocking, ctx);
+      return send(watch, ctx);
     });
+  }
+
+  /**
+   * As `readState`, for a request that the server keeps for `wait` milliseconds at most: where there are more of them than
+   * connections, for so long that each has its turn every five seconds.
+   */
+  async block<T>(
+    signal: AbortSignal,
+    send: (client: WatchClient, ctx: RequestContext, wait: number) => Promise<T>,
+  ): Promise<T> {
+    this.#blockingQueries++;
+    const share = Math.floor((longestWait * mostBlockingConnections) / this.#blockingQueries);
+    const wait = Math.max(shortestWait, Math.min(longestWait, share));
+    try {
+      return await this.#send(signal, ({ blocking }, ctx) => {
+        ctx.includeResponse = true;
+        return send(blocking, ctx, wait);
+      });
+    } finally {
+      this.#blockingQueries--;
+    }
   }
 
   async #send<T>(signal: AbortSignal, send: (server: Server, ctx: RequestContext) => Promise<T>): Promise<T> {
@@ -126,14 +152,20 @@ function makeServer(address: URL, settings: Settings, token: string | undefined)
       ...(partition !== undefined && { 'x-consul-partition': partition }),
     },
   };
-  const [client, blocking] = [1, 2].map(
-    () => new Consul(options as ConstructorParameters<typeof Consul>[0]) as unknown as ConsulClient,
-  ) as [ConsulClient, ConsulClient];
+  const makeClient = (pool: Pool, silence?: number) => {
+    const client = new Consul(options as ConstructorParameters<typeof Consul>[0]) as unknown as ConsulClient &
+      WatchClient;
+    useTransport(client, pool, silence);
+    return client;
+  };
   const pool = makePool(address, settings, mostConnections);
   const blockingPool = makePool(address, settings, mostBlockingConnections, silence);
-  useTransport(client, pool);
-  useTransport(blocking, blockingPool, silence);
-  return { client, blocking: blocking as unknown as BlockingClient, pools: [pool, blockingPool] };
+  return {
+    client: makeClient(pool),
+    watch: makeClient(pool, silence),
+    blocking: makeClient(blockingPool, silence),
+    pools: [pool, blockingPool],
+  };
 }
 
 function makePool({ origin }: URL, { tls }: Settings, connections: number, timeout = longestConnect): Pool {

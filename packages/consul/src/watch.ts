@@ -12,12 +12,14 @@ import { pairsBelow } from './listing.ts';
 import { storedPair } from './pair.ts';
 import { pause } from './pause.ts';
 import { printableHead } from './read.ts';
-import { longestWait, type Servers } from './servers.ts';
+import type { Servers } from './servers.ts';
 
 interface State {
   readonly pairs: readonly StoredPair[];
   /** `X-Consul-Index`: hand it to a blocking query, and that waits for what comes after this state. */
   readonly index: bigint;
+  /** Whether it came because the query had waited for as long as it was to, and not because something woke it up. */
+  readonly waited: boolean;
 }
 
 interface Joiner {
@@ -76,7 +78,6 @@ export class ConsulWatch implements DriverWatch {
       this.#joiners = [];
       if (joiners.length > 0) from = undefined;
       this.#wake = new AbortController();
-      const sentAt = performance.now();
       let state: State;
       try {
         state = await this.#read(from);
@@ -92,7 +93,7 @@ export class ConsulWatch implements DriverWatch {
       last = state;
       for (const { resolve } of joiners) resolve();
       from = from !== undefined && state.index < from ? undefined : state.index;
-      const asked = changed || joiners.length > 0 || performance.now() - sentAt >= longestWait;
+      const asked = changed || joiners.length > 0 || state.waited;
       idle = asked ? 0 : idle + 1;
       if (!asked) await pause(idle, AbortSignal.any([this.#signal, this.#wake.signal]));
     }
@@ -105,12 +106,18 @@ export class ConsulWatch implements DriverWatch {
     // What a path cannot express is watched as part of all that starts as it does.
     const head = printableHead(name);
     const isPair = 'key' in this.#target && head === name;
-    const blocking = from !== undefined && { index: `${from}`, wait: `${longestWait}ms` };
-    // A plain read is what joiners wait for: nobody wakes it up.
-    const signal = blocking ? AbortSignal.any([this.#signal, this.#wake.signal]) : this.#signal;
-    const [{ headers }, result] = await this.#servers.block(signal, (client, ctx) =>
-      client.kv.get({ key: head, buffer: true, consistent: true, ...(!isPair && { recurse: true }), ...blocking, ctx }),
-    );
+    const recurse = isPair ? {} : { recurse: true as const };
+    const options = { key: head, buffer: true, consistent: true, ...recurse } as const;
+    let waited = false;
+    const [{ headers }, result] = await (from === undefined
+      ? // What joiners wait for: nobody wakes it up.
+        this.#servers.readState(this.#signal, (client, ctx) => client.kv.get({ ...options, ctx }))
+      : this.#servers.block(AbortSignal.any([this.#signal, this.#wake.signal]), async (client, ctx, wait) => {
+          const sentAt = performance.now();
+          const answer = await client.kv.get({ ...options, index: `${from}`, wait: `${wait}ms`, ctx });
+          waited = performance.now() - sentAt >= wait;
+          return answer;
+        }));
     const index = headers['x-consul-index'];
     if (typeof index !== 'string' || !/^\d+$/.test(index)) {
       throw new KvError('KV_INTERNAL', 'the answer has no X-Consul-Index');
@@ -122,6 +129,7 @@ export class ConsulWatch implements DriverWatch {
           ? pairs.filter(({ Key }) => Key === name).map((pair) => storedPair(pair, this.#keys))
           : pairsBelow(pairs, name, this.#keys),
       index: BigInt(index) > 0n ? BigInt(index) : 1n,
+      waited,
     };
   }
 
