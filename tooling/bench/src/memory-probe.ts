@@ -14,6 +14,11 @@ export interface Footprint {
 
 const [backend = '', place = '', what = '', count = ''] = process.argv.slice(2);
 
+/** In milliseconds: few renewals while it is measured. ZooKeeper has no longer one. */
+const ttl = 40_000;
+/** Of its own: that of a process before it, which was killed, may still be held. */
+const lock = `memory/lock of ${what}`;
+
 /** Takes one more, and resolves when it is there; a lock that waits is there once the process is quiet. */
 const held: unknown[] = [];
 const takers: Record<string, (store: Store, i: number) => Promise<unknown> | undefined> = {
@@ -23,10 +28,10 @@ const takers: Record<string, (store: Store, i: number) => Promise<unknown> | und
     await watcher.next();
   },
   async sessions(store) {
-    held.push(await store.session({ ttl: 60_000 }));
+    held.push(await store.session({ ttl }));
   },
   'waiting locks'(store) {
-    void store.lock('memory/lock', { ttl: 60_000 }).catch(() => {});
+    void store.lock(lock, { ttl }).catch(() => {});
     return undefined;
   },
 };
@@ -34,7 +39,7 @@ const take = takers[what];
 if (take === undefined) throw new Error(`there is no ${what}`);
 
 const store = await (await loadBackend(backend)).openStore(place);
-await store.lock('memory/lock', { ttl: 60_000 });
+await store.lock(lock, { ttl });
 // What is made only once is there before it counts.
 await take(store, -1);
 await untilQuiet();

@@ -3,6 +3,8 @@ import { etcd as driver } from '@kv/etcd';
 import { Etcd3, type IRequestOp } from 'etcd3';
 import type { Backend } from '../backend.ts';
 import { type Client, timeout } from '../client.ts';
+import { openGrpcJs } from '../etcd-transports/grpc-js.ts';
+import { openThroughOwnCodec } from '../etcd-transports/own-codec.ts';
 import { importPeer } from '../peers.ts';
 
 export const etcd: Backend = {
@@ -11,7 +13,11 @@ export const etcd: Backend = {
   bareClient: 'etcd3',
   openStore: (place) => openStore(driver({ endpoints: [`http://${place}`], root: 'ours' }), { timeout }),
   openBare: async (place) => openBare(place),
-  peers: { keyv: { packages: ['keyv', '@keyv/etcd'], open: keyv } },
+  peers: {
+    'grpc-js': { packages: ['@grpc/grpc-js', '@grpc/proto-loader'], open: openGrpcJs },
+    'own codec': { packages: [], open: openThroughOwnCodec },
+    keyv: { packages: ['keyv', '@keyv/etcd'], open: keyv },
+  },
   fewestRequests: { get: 1, put: 1, atomicPut: 1, delete: 1, list: 1, session: 2 },
   sizes: {
     keys: [1_000, 10_000, 100_000],

@@ -16,7 +16,9 @@ export async function memory(bench: Bench): Promise<void> {
     bench.step(`memory of ${count} ${what}`);
     const footprint = await probe(backend.name, place, what, count);
     if (footprint === undefined) {
-      bench.note(`memory of ${count} ${what}: not there after ${longestProbe / 1_000} s`);
+      bench.note(
+        `memory of ${count} ${what}: its process has failed, or was not ready after ${longestProbe / 1_000} s`,
+      );
       continue;
     }
     const megabytes = (bytes: number) => Math.round(((bytes / count) * 1_000) / 2 ** 10 / 10.24) / 100;
@@ -41,8 +43,8 @@ async function probe(backend: string, place: string, what: string, count: number
   });
   const exited = once(child, 'exit');
   try {
-    const [footprint] = await once(child, 'message', { signal: AbortSignal.timeout(longestProbe) });
-    return footprint;
+    const told = once(child, 'message', { signal: AbortSignal.timeout(longestProbe) });
+    return await Promise.race([told.then(([footprint]) => footprint), exited.then(() => undefined)]);
   } catch (error) {
     if ((error as Error).name !== 'AbortError') throw error;
     return undefined;
