@@ -25,15 +25,23 @@ const without = (...wanted: readonly string[]) => parts.filter((part) => !wanted
 
 /**
  * What each backend's client needs of a bundler, and how much the driver may add. A client is left out where it loads
- * something from its own folder: a native add-on, or the `.proto` files of etcd3.
+ * something from its own folder: a native add-on, or the `.proto` files of etcd3. Consul's can be bundled with undici or without.
  */
-const backends: Readonly<Record<string, { external: readonly string[]; bundled: readonly string[]; budget: number }>> =
-  {
-    sqlite: { external: ['better-sqlite3'], bundled: [], budget: 16_000 },
-    etcd: { external: ['etcd3'], bundled: [], budget: 18_000 },
-    consul: { external: [], bundled: ['consul/', 'papi/', 'undici/'], budget: 165_000 },
-    zookeeper: { external: ['zookeeper'], bundled: [], budget: 20_000 },
-  };
+const backends: Readonly<Record<string, readonly Client[]>> = {
+  sqlite: [{ external: ['better-sqlite3'], bundled: [], budget: 16_000 }],
+  etcd: [{ external: ['etcd3'], bundled: [], budget: 18_000 }],
+  consul: [
+    { external: [], bundled: ['consul/', 'papi/', 'undici/'], budget: 165_000 },
+    { external: ['undici'], bundled: ['consul/', 'papi/'], budget: 30_000 },
+  ],
+  zookeeper: [{ external: ['zookeeper'], bundled: [], budget: 20_000 }],
+};
+
+interface Client {
+  readonly external: readonly string[];
+  readonly bundled: readonly string[];
+  readonly budget: number;
+}
 
 /** Every bundle of the packages that exist: core alone, with each of its parts, each backend and each recipe. */
 export function bundlesOf(packages: readonly PackedPackage[]): Bundle[] {
@@ -63,12 +71,18 @@ function bundlesWith({ folder, manifest }: PackedPackage): Bundle[] {
       .filter((entry) => entry !== '.' && entry !== './package.json')
       .map((entry) => recipeBundle(entry.slice(2)));
   }
-  const backend = backends[folder];
-  if (backend === undefined) throw new Error(`what may a bundle with @kv/${folder} contain?`);
-  const { external, bundled, budget } = backend;
+  const clients = backends[folder];
+  if (clients === undefined) throw new Error(`what may a bundle with @kv/${folder} contain?`);
   const uses = { ...openStore, [`@kv/${folder}`]: folder };
-  const modules = [...core, `@kv/${folder}/src/`, ...bundled];
-  return [{ name: `core and ${folder}`, project: folder, uses, modules, except: without(), external, budget }];
+  return clients.map(({ external, bundled, budget }, i) => ({
+    name: `core and ${folder}${i === 0 ? '' : `, without ${external.join()}`}`,
+    project: folder,
+    uses,
+    modules: [...core, `@kv/${folder}/src/`, ...bundled],
+    except: without(),
+    external,
+    budget,
+  }));
 }
 
 function recipeBundle(recipe: string): Bundle {
