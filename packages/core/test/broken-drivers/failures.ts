@@ -47,7 +47,7 @@ export const brokenDrivers: readonly BrokenDriver[] = [
       replaced(driver, {
         put: async (key, value, { ttl, ...lifetime }, call) => {
           if (ttl === undefined) return driver.put(key, value, lifetime, call);
-          return { ...(await driver.put(key, value, { ttl: ttl * 0.8 }, call)), ttl };
+          return { ...(await driver.put(key, value, { ttl: ttl * 0.2 }, call)), ttl };
         },
       }),
   },
