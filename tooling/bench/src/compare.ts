@@ -27,20 +27,27 @@ function mapValues<In, Out>(record: Readonly<Record<string, In>>, change: (value
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }
 
-/** Has each take its turn in each round. The first round warms up and does not count. */
+/** A median is of so many rounds at least. */
+const fewestRounds = 5;
+/** After so many milliseconds there are no more rounds than that. */
+const longEnough = 20_000;
+
+/** Has each take its turn in each round. The first round warms up, and counts only where it took long. */
 export async function inTurns<Who, Result>(
   contestants: readonly Who[],
   rounds: number,
   turn: (contestant: Who) => Promise<Result>,
 ): Promise<Result[][]> {
-  const results: Result[][] = contestants.map(() => []);
+  const start = performance.now();
+  const isLate = () => performance.now() - start > longEnough;
+  let done: Result[][] = [];
   for (let round = -1; round < rounds; round++) {
-    for (const [i, contestant] of contestants.entries()) {
-      const result = await turn(contestant);
-      if (round >= 0) results[i]?.push(result);
-    }
+    const results: Result[] = [];
+    for (const contestant of contestants) results.push(await turn(contestant));
+    if (round >= 0 || isLate()) done = [...done, results];
+    if (done.length >= Math.min(rounds, fewestRounds) && isLate()) break;
   }
-  return results;
+  return contestants.map((_, i) => done.map((results) => results[i] as Result));
 }
 
 export async function compareRates(

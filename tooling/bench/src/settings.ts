@@ -11,7 +11,7 @@ export interface Settings {
   readonly warmUp: number;
 }
 
-export const fullSettings: Settings = { rounds: 7, turn: 200, scanned: 100_000, shrink: 1, warmUp: 10_000 };
+export const fullSettings: Settings = { rounds: 15, turn: 120, scanned: 100_000, shrink: 1, warmUp: 10_000 };
 
 /** To see whether it works. Its numbers say nothing. */
 export const quickSettings: Settings = { rounds: 2, turn: 40, scanned: 1_000, shrink: 100, warmUp: 500 };
