@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Lock } from '../../lock/lock.ts';
 import type { Store } from '../../store.ts';
 import { type CaseContext, conformanceCase } from '../case.ts';
-import { goneWithin, shortTtl } from '../durations.ts';
+import { goneWithin, keptTtl, shortTtl } from '../durations.ts';
 import { quiet, stillPending } from '../pending.ts';
 
 export const lockWaiting = [
@@ -180,11 +180,12 @@ export const lockWaiting = [
     async ({ open, connect, capabilities }) => {
       const [one, dying, third] = [await open(), await connect(), await open()];
       const ttl = shortTtl(capabilities.session);
-      const held = await one.lock('key', { ttl });
+      const kept = { ttl: keptTtl(capabilities.session) };
+      const held = await one.lock('key', kept);
       const dead = quiet(dying.store.lock('key', { ttl }));
       assert.equal(await stillPending(dead, 200), true);
       await dying.faults.partition('silent');
-      const waiting = quiet(third.lock('key', { ttl }));
+      const waiting = quiet(third.lock('key', kept));
       assert.equal(await stillPending(waiting, 50), true);
       await held.release();
       let timer: NodeJS.Timeout | undefined;
