@@ -110,6 +110,8 @@ class BoundConnection implements Connection {
   readonly #idle: Pending[] = [];
   #over = false;
   #watchesLost = false;
+  /** Of the credentials, or for the lack of them. */
+  #refusal: KvError | undefined;
   /** Counts the servers that this connection has had. */
   #servers = 0;
   #attempt: NodeJS.Timeout | undefined;
@@ -173,7 +175,7 @@ class BoundConnection implements Connection {
     this.#over = true;
     const { ticket } = this;
     this.#leave();
-    if (ticket !== undefined) void endSession(this.#options.servers, this.#options.timeout, ticket);
+    if (ticket !== undefined) void endSession(this.#options, ticket);
   }
 
   restrict(path: string): Promise<void> {
@@ -223,8 +225,11 @@ class BoundConnection implements Connection {
       response_counter_limit: anyNumberOfPieces,
       ...(ticket !== undefined && { client_id: ticket.id, client_password: ticket.password }),
     });
-    // Sent before anything else, to each server.
-    if (login !== undefined) native.add_auth('digest', `${login.user}:${login.password}`, () => {});
+    if (login !== undefined) {
+      native.add_auth('digest', `${login.user}:${login.password}`, (result) => {
+        if (result === code.ok) this.#onServed(native);
+      });
+    }
     this.#attempt = setTimeout(() => this.#replace(), timeout * attemptShare);
     return native;
   }
@@ -264,7 +269,9 @@ class BoundConnection implements Connection {
     this.#idle.push(pending);
     const value = answer(result, first, second);
     if (value !== failed) return resolve(value);
-    const error = requestError(result, servers !== this.#servers);
+    if (result === code.loginRequired) this.#refusal = requestError(result, true);
+    // It is told before anything else is looked at: nothing that was sent after it has been done.
+    const error = this.#refusal ?? requestError(result, servers !== this.#servers);
     later(() => reject(error));
   };
 
@@ -272,10 +279,8 @@ class BoundConnection implements Connection {
   #onNativeEvent(event: string, detail: unknown): void {
     switch (event) {
       case 'connect':
-        clearTimeout(this.#attempt);
-        this.#servers++;
-        this.connected = true;
-        later(() => this.#onConnected());
+        // With a login, once that has been answered too.
+        if (this.#options.login === undefined) this.#onServed(this.#native);
         break;
       case 'connecting':
         this.#replace();
@@ -283,6 +288,7 @@ class BoundConnection implements Connection {
       case 'close':
         this.connected = false;
         clearTimeout(this.#attempt);
+        if (detail === authFailedState) this.#refusal = requestError(code.authFailed, false);
         later(() => this.#onEnded());
         break;
       case 'created':
@@ -292,6 +298,14 @@ class BoundConnection implements Connection {
         if (!this.#over) this.#listener.event(event satisfies WatchEvent, String(detail));
         break;
     }
+  }
+
+  #onServed(native: Native): void {
+    if (native !== this.#native || this.#over) return;
+    clearTimeout(this.#attempt);
+    this.#servers++;
+    this.connected = true;
+    later(() => this.#onConnected());
   }
 
   #onConnected(): void {
@@ -305,11 +319,12 @@ class BoundConnection implements Connection {
   #onEnded(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#listener.ended();
+    this.#listener.ended(this.#refusal);
   }
 }
 
 const connectedState = 3;
+const authFailedState = -113;
 const noSession = '0';
 /** Where no ZooKeeper is. */
 const nowhere = '0.0.0.0:1';

@@ -3,6 +3,8 @@
  * can take the place of the npm client's binding (binding.ts) without a change elsewhere.
  */
 
+import type { KvError } from '@kv/core';
+
 export interface Stat {
   /** The transaction that created the node, and the last one that changed its data. */
   readonly czxid: number;
@@ -45,8 +47,12 @@ export interface ConnectionListener {
   connected(): void;
   /** It has lost the server, and looks for one. Nothing is sent until it has one. */
   disconnected(): void;
-  /** Its session has ended, and it is of no more use. Not called after `close`. */
-  ended(): void;
+  /**
+   * Its session has ended, and it is of no more use. Not called after `close`.
+   *
+   * @param refusal Why the server grants no other session either. Absent: it will.
+   */
+  ended(refusal?: KvError): void;
   /** It is served again, but of the watches that were left before, none fires any more. */
   watchesLost(): void;
   /** A watch has fired. Each fires once; there is one for each path and kind, however often it was asked for. */

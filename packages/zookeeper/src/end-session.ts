@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { connect } from 'node:net';
+import type { ConnectionOptions } from './connection.ts';
 
 /** What a client must know to go on with a session, in hexadecimal. */
 export interface SessionTicket {
@@ -11,12 +12,14 @@ export interface SessionTicket {
 const patience = 2_000;
 
 /**
- * Ends a session over a connection of its own, with the two messages that it takes. The client's own way to end one stops the whole
+ * Ends a session over a connection of its own, with the messages that it takes. The client's own way to end one stops the whole
  * process until the server has hung up, or for 1.5 s. Asks one server after the other, each once. Where none answers, the session
  * ends by its time-out.
  */
-export async function endSession(servers: readonly string[], timeout: number, ticket: SessionTicket): Promise<void> {
-  const request = Buffer.concat([frame(resume(timeout, ticket)), frame(closeSession)]);
+export async function endSession({ servers, timeout, login }: ConnectionOptions, ticket: SessionTicket): Promise<void> {
+  // Whose nodes go with the session does not matter, but a server may be set to hear nobody who has not logged in.
+  const messages = [resume(timeout, ticket), ...(login === undefined ? [] : [logIn(login)]), closeSession];
+  const request = Buffer.concat(messages.map(frame));
   for (const server of servers) {
     if (await isAnswered(server, request)) return;
   }
@@ -56,6 +59,12 @@ function resume(timeout: number, { id, password }: SessionTicket): Buffer {
 
 /** RequestHeader: a number, and the operation, which is -11. */
 const closeSession = Buffer.from([0, 0, 0, 1, 0xff, 0xff, 0xff, 0xf5]);
+
+/** RequestHeader, with the number -4 and the operation 100; and AuthPacket: a type that is ignored, the scheme, and the credentials. */
+function logIn({ user, password }: NonNullable<ConnectionOptions['login']>): Buffer {
+  const head = Buffer.from([0xff, 0xff, 0xff, 0xfc, 0, 0, 0, 100, 0, 0, 0, 0]);
+  return Buffer.concat([head, frame(Buffer.from('digest')), frame(Buffer.from(`${user}:${password}`))]);
+}
 
 function frame(message: Uint8Array): Buffer {
   const length = Buffer.alloc(4);

@@ -18,6 +18,7 @@ export const code = {
   authFailed: -115,
   closing: -116,
   sessionMoved: -118,
+  loginRequired: -124,
   throttled: -127,
 } as const;
 
@@ -46,6 +47,7 @@ const meanings: Readonly<Record<number, Meaning>> = {
   [code.sessionMoved]: interrupted,
   [code.noAuth]: { ...refused, detail: 'the access control list of the node does not allow it' },
   [code.authFailed]: { ...refused, detail: 'the server refused the credentials' },
+  [code.loginRequired]: { ...refused, detail: 'the server serves only clients that log in: see the option `login`' },
   [code.throttled]: {
     code: 'KV_UNAVAILABLE',
     retryable: true,

@@ -8,16 +8,17 @@ export interface LinkFollower {
   onEvent(event: WatchEvent, path: string): void;
   onDisconnected(): void;
   onConnected(connection: Connection): void;
-  /** Nothing is watched any more. */
-  onWatchesLost(): void;
+  /** Nothing is watched any more. @param refusal Why no server will have it watched again. */
+  onWatchesLost(refusal?: KvError): void;
 }
 
 /** Lets calls wait for a server. */
 export class Gate {
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<(refusal?: KvError) => void>();
 
-  open(): void {
-    for (const pass of this.#waiting) pass();
+  /** Lets those pass that wait now; with `refusal`, turns them away. */
+  open(refusal?: KvError): void {
+    for (const pass of this.#waiting) pass(refusal);
   }
 
   /**
@@ -30,9 +31,10 @@ export class Gate {
         clearTimeout(timer);
         this.#waiting.delete(pass);
       };
-      const pass = () => {
+      const pass = (refusal?: KvError) => {
         finish();
-        resolve();
+        if (refusal === undefined) resolve();
+        else reject(refusal);
       };
       const timer = setTimeout(
         () => {
@@ -46,6 +48,9 @@ export class Gate {
   }
 }
 
+/** Until a server that has refused the credentials is asked once more, in milliseconds. Calls wait for its answer. */
+const pauseAfterRefusal = 500;
+
 /** The connection of a store, for everything but its sessions. It is replaced when its own session has ended. */
 export class Link {
   readonly #open: OpenConnection;
@@ -53,6 +58,7 @@ export class Link {
   readonly #gate = new Gate();
   readonly #followers = new Set<LinkFollower>();
   #connection: Connection;
+  #retry: NodeJS.Timeout | undefined;
   #closed = false;
   #alone = false;
 
@@ -75,7 +81,7 @@ export class Link {
     return this.#connection.connected ? this.#connection : undefined;
   }
 
-  /** @throws {KvError} `KV_UNAVAILABLE`. */
+  /** @throws {KvError} `KV_UNAVAILABLE`, `KV_PERMISSION_DENIED`. */
   async ready(call: Pick<CallContext, 'deadline'>, share?: number): Promise<Connection> {
     while (!this.#connection.connected) await this.#gate.wait(call, share);
     return this.#connection;
@@ -98,6 +104,7 @@ export class Link {
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#retry);
     this.#connection.close();
   }
 
@@ -112,10 +119,18 @@ export class Link {
         this.#alone = false;
         for (const follower of this.#followers) follower.onDisconnected();
       },
-      ended: () => {
+      ended: (refusal) => {
         this.#alone = false;
-        if (!this.#closed) this.#connection = this.#connect();
-        for (const follower of [...this.#followers]) follower.onWatchesLost();
+        if (this.#closed) return;
+        if (refusal === undefined) {
+          this.#connection = this.#connect();
+        } else {
+          this.#gate.open(refusal);
+          this.#retry = setTimeout(() => {
+            this.#connection = this.#connect();
+          }, pauseAfterRefusal);
+        }
+        for (const follower of [...this.#followers]) follower.onWatchesLost(refusal);
       },
       watchesLost: () => {
         for (const follower of [...this.#followers]) follower.onWatchesLost();

@@ -81,8 +81,9 @@ export class ZooKeeperWatch implements DriverWatch, LinkFollower {
     this.catchUp({ deadline }).catch(() => {});
   }
 
-  onWatchesLost(): void {
-    this.#end(new KvError('KV_UNAVAILABLE', 'the connection that held the watches is gone', { retryable: true }));
+  onWatchesLost(refusal?: KvError): void {
+    const lost = { retryable: true };
+    this.#end(refusal ?? new KvError('KV_UNAVAILABLE', 'the connection that held the watches is gone', lost));
   }
 
   /** All events of what was committed before come before the answer to `sync`; then what they have started is awaited. */

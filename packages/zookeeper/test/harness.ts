@@ -46,7 +46,7 @@ export function zooKeeperHarness(deployment: Deployment, root: string): Harness 
     faults: {
       ...serverFaults(deployment),
       expireSession: async (id) => {
-        await poll('the session ends', () => ZooKeeperConnection.endSession(server, BigInt(`0x${id}`)));
+        await poll('the session ends', () => ZooKeeperConnection.endSession(server, BigInt(`0x${id}`), client));
       },
     },
     close: () => deployment.remove(),

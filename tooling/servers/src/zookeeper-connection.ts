@@ -89,12 +89,14 @@ export class ZooKeeperConnection {
    *
    * @returns Whether it has ended; not if the owner was faster.
    */
-  static async endSession(address: Address, id: bigint): Promise<boolean> {
+  static async endSession(address: Address, id: bigint, { login }: Access = {}): Promise<boolean> {
     const connection = await ZooKeeperConnection.#greet(address, 5000, { id, password: sessionPassword(id) });
+    if (login !== undefined) connection.#sendLogin(login);
     connection.close();
     try {
       const greeting = await connection.#receive();
       const isUnknown = greeting.readInt32BE(4) === 0;
+      if (!isUnknown && login !== undefined) await connection.#receive();
       return isUnknown || (await connection.#receive()).length > 0;
     } catch {
       return false;
@@ -119,12 +121,16 @@ export class ZooKeeperConnection {
     return connection;
   }
 
-  async #logIn({ user, password }: NonNullable<Access['login']>): Promise<void> {
+  async #logIn(login: NonNullable<Access['login']>): Promise<void> {
+    this.#sendLogin(login);
+    const error = (await this.#receive()).readInt32BE(12);
+    if (error !== 0) throw new ZooKeeperError('authentication of', login.user, error);
+    this.#loggedIn = true;
+  }
+
+  #sendLogin({ user, password }: NonNullable<Access['login']>): void {
     const { xid, type } = authentication;
     this.#send(int(xid), int(type), int(0), bytes('digest'), bytes(`${user}:${password}`));
-    const error = (await this.#receive()).readInt32BE(12);
-    if (error !== 0) throw new ZooKeeperError('authentication of', user, error);
-    this.#loggedIn = true;
   }
 
   /** Without an ACL: for whoever is logged in, else for everyone. */
