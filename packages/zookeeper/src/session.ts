@@ -14,6 +14,7 @@ export class ZooKeeperSession implements DriverSession {
   /** Where nodes may be that go with it. */
   readonly #paths = new Set<string>();
   #over = false;
+  #refusal: KvError | undefined;
   #id = '';
   #ttl = 0;
 
@@ -45,8 +46,9 @@ export class ZooKeeperSession implements DriverSession {
     this.#connection = openConnection(options, {
       connected: () => this.#gate.open(),
       disconnected: () => {},
-      ended: () => {
+      ended: (refusal) => {
         this.#over = true;
+        this.#refusal = refusal;
         this.#gate.open();
         this.#tell('ended', '');
       },
@@ -67,10 +69,10 @@ export class ZooKeeperSession implements DriverSession {
     return this.#over;
   }
 
-  /** The connection, once it has a server. @throws {KvError} `KV_SESSION_LOST`, `KV_UNAVAILABLE`. */
+  /** The connection, once it has a server. @throws {KvError} `KV_SESSION_LOST`, `KV_PERMISSION_DENIED`, `KV_UNAVAILABLE`. */
   async connection(call: Pick<CallContext, 'deadline'>): Promise<Connection> {
     while (!this.#over && !this.#connection.connected) await this.#gate.wait(call);
-    if (this.#over) throw sessionLost();
+    if (this.#over) throw this.#refusal ?? sessionLost();
     return this.#connection;
   }
 
@@ -116,7 +118,8 @@ export class ZooKeeperSession implements DriverSession {
         let lasted = false;
         for (;;) {
           await connection.sync();
-          const stat = await connection.stat(path, true);
+          // Such a watch tells too that the node goes, and none is left where it has gone.
+          const [, stat] = await Promise.all([connection.children(path, true), connection.stat(path, false)]);
           if (stat?.ephemeralOwner !== this.#id) break;
           lasted = true;
           await gone.next(path, call);

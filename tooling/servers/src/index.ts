@@ -8,4 +8,5 @@ export { freePort } from './ports.ts';
 export type { Protocol } from './request-counter.ts';
 export type { Access, Address, ClientTls, Deployment, Kind, Mode, Server } from './server.ts';
 export { findMode, type StartOptions, startServers } from './start.ts';
+export { zooKeeperWatchCount } from './zookeeper.ts';
 export { ZooKeeperConnection, ZooKeeperError } from './zookeeper-connection.ts';

@@ -14,6 +14,12 @@ async function fourLetterWord(address: Address, word: string, timeout = 2000): P
   return answer;
 }
 
+/** How many watches all clients have on a server. `undefined` where it does not tell, as others than ours by default do not. */
+export async function zooKeeperWatchCount(address: Address): Promise<number | undefined> {
+  const count = /^zk_watch_count\t(\d+)$/m.exec(await fourLetterWord(address, 'mntr'))?.[1];
+  return count === undefined ? undefined : Number(count);
+}
+
 const superuser = { user: 'super', password: 'super-password' };
 const app = { user: 'app', password: 'app-password' };
 
@@ -40,7 +46,7 @@ export const zookeeper: Recipe = {
       syncLimit: '4',
       maxClientCnxns: '0',
       'admin.enableServer': 'false',
-      '4lw.commands.whitelist': 'srvr',
+      '4lw.commands.whitelist': 'srvr,mntr',
       extendedTypesEnabled: 'true', // TTL nodes
     };
     if (members.length > 1) {
@@ -58,7 +64,13 @@ export const zookeeper: Recipe = {
         // How often TTL nodes are looked at; the default is a minute.
         '-Dznode.container.checkIntervalMs=500',
         '-Dzookeeper.jmx.log4j.disable=true',
-        ...(certificates ? [`-Dzookeeper.DigestAuthenticationProvider.superDigest=${digestId(superuser)}`] : []),
+        ...(certificates
+          ? [
+              `-Dzookeeper.DigestAuthenticationProvider.superDigest=${digestId(superuser)}`,
+              '-Dzookeeper.enforce.auth.enabled=true',
+              '-Dzookeeper.enforce.auth.schemes=digest',
+            ]
+          : []),
       ],
       files: {
         'zoo.cfg': Object.entries(config)
