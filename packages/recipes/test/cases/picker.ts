@@ -1,12 +1,64 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Store } from '@kv/core';
 import { type CaseContext, conformanceCase } from '@kv/core/conformance';
-import { Discovery } from '@kv/recipes/discovery';
+import { Discovery, type Picker } from '@kv/recipes/discovery';
+import { changeViews } from './changed-views.ts';
 
 const place = (id: string) => ({ id, address: '10.0.0.7', port: 8_080, metadata: null });
 
 async function registered({ open }: Pick<CaseContext, 'open'>, ids: readonly string[]) {
   const registry = new Discovery(await open());
   return Promise.all(ids.map((id) => registry.register('api', place(id))));
+}
+
+/** Picks until it does not know what is there. @returns When an instance was picked for the last time. */
+async function lastPick({ eventually }: CaseContext, picker: Picker<unknown>, within: number): Promise<number> {
+  let last = 0;
+  await eventually(() => {
+    const at = performance.now();
+    try {
+      if (picker.pick() !== undefined) last = at;
+    } catch (error) {
+      return assert.equal((error as { code: string }).code, 'KV_UNAVAILABLE');
+    }
+    assert.fail('it still picks');
+  }, within);
+  return last;
+}
+
+/** What is asked on this store by watches is answered late, or not at all. */
+class LateAnswers {
+  readonly #late: number;
+  readonly #signal: AbortSignal;
+  /** When the last question was asked that has been answered. */
+  askedAt = 0;
+  isSilent = false;
+
+  constructor(store: Store, late: number, signal: AbortSignal) {
+    this.#late = late;
+    this.#signal = signal;
+    changeViews(store, (view) => {
+      const watchTree = view.watchTree.bind(view);
+      view.watchTree = (directory, options) => ({
+        [Symbol.asyncIterator]: () => this.#lateSteps(watchTree(directory, options)[Symbol.asyncIterator]()),
+      });
+    });
+  }
+
+  #lateSteps<Step>(steps: AsyncIterator<Step>): AsyncIterator<Step> {
+    let askedAt: number | undefined = performance.now();
+    return {
+      next: async () => {
+        const step = await steps.next();
+        await delay(this.isSilent ? 60_000 : this.#late, undefined, { signal: this.#signal });
+        if (askedAt !== undefined) this.askedAt = askedAt;
+        askedAt = undefined;
+        return step;
+      },
+      return: async () => (await steps.return?.()) ?? { done: true, value: undefined },
+    };
+  }
 }
 
 export const picker = [
@@ -65,6 +117,21 @@ export const picker = [
     picker.close();
   }),
 
+  conformanceCase('picker/counts-its-bound-from-when-it-asked', async (context) => {
+    const bound = 2_000;
+    const [registration] = await registered(context, ['a']);
+    const store = await context.open();
+    const answers = new LateAnswers(store, bound / 4, context.signal);
+    const picker = await new Discovery(store).picker('api', { bound });
+    const firstAskedAt = answers.askedAt;
+    await context.eventually(() => assert(answers.askedAt > firstAskedAt));
+    answers.isSilent = true;
+    const last = await lastPick(context, picker, 3 * bound);
+    assert(last <= answers.askedAt + bound, 'it picked what may have left before its bound');
+    await registration?.deregister();
+    picker.close();
+  }),
+
   conformanceCase('picker/ends-with-the-store', async (context) => {
     const store = await context.open();
     const picker = await new Discovery(store).picker('api');
@@ -90,17 +157,7 @@ export const picker = [
       const heal = await faults.partition('silent');
       await left?.deregister();
       const leftAt = performance.now();
-      await context.eventually(() => {
-        let picked: unknown;
-        try {
-          picked = picker.pick();
-        } catch (error) {
-          assert.equal((error as { code: string }).code, 'KV_UNAVAILABLE');
-          return;
-        }
-        assert(picked === undefined || performance.now() < leftAt + bound, 'it picked what is gone');
-        assert.fail('it still picks');
-      }, 2 * bound);
+      assert((await lastPick(context, picker, 3 * bound)) <= leftAt + bound, 'it picked what is gone');
       await heal();
       await context.eventually(() => assert.equal(picker.pick(), undefined), 30_000);
       picker.close();

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Codec, Store } from '@kv/core';
+import type { Store } from '@kv/core';
 import { conformanceCase, goneWithin, quiet, shortTtl, stillPending } from '@kv/core/conformance';
 import { type Permit, Semaphore } from '@kv/recipes/semaphore';
+import { changeViews } from './changed-views.ts';
 import { untilPlaces } from './places.ts';
 
 /** Has what a recipe lists on this store wait for `gate`. @returns Resolves once something has been listed. */
 function listsOf(store: Store, gate?: Promise<void>): Promise<void> {
   const listed = Promise.withResolvers<void>();
-  const withCodec = store.withCodec.bind(store) as (codec: Codec<string>) => Store<string>;
-  store.withCodec = ((codec: Codec<string>) => {
-    const view = withCodec(codec);
+  changeViews(store, (view) => {
     const list = view.list.bind(view);
     view.list = (async (directory: string) => {
       await gate;
@@ -18,8 +17,7 @@ function listsOf(store: Store, gate?: Promise<void>): Promise<void> {
       listed.resolve();
       return pairs;
     }) as typeof view.list;
-    return view;
-  }) as typeof store.withCodec;
+  });
   return listed.promise;
 }
 
