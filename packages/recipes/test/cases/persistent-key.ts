@@ -163,8 +163,10 @@ export const persistentKeys = [
       for (let i = 0; i < 2; i++) await assert.rejects(store.get('key'), { code: 'KV_TIMEOUT' });
       assert.equal(await other.exists('key'), true);
       assert.equal(await stillPending(away, 50), true);
+      await context.eventually(() => assert.notEqual(kept.failure, undefined));
       await heal();
       await away;
+      assert.equal(kept.failure, undefined);
       assert.equal(await other.exists('key'), false);
       await kept.set('back');
       assert.equal((await other.get('key'))?.value, 'back');
