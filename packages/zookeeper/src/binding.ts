@@ -214,7 +214,7 @@ class BoundConnection implements Connection {
 
   /** @param ticket Of the session to go on with. */
   #start(ticket: SessionTicket | undefined): Native {
-    const { servers, timeout, login } = this.#options;
+    const { servers, timeout } = this.#options;
     const native = this.#create();
     native.emit = (event, _self, detail) => this.#onNativeEvent(event, detail);
     native.init({
@@ -225,11 +225,6 @@ class BoundConnection implements Connection {
       response_counter_limit: anyNumberOfPieces,
       ...(ticket !== undefined && { client_id: ticket.id, client_password: ticket.password }),
     });
-    if (login !== undefined) {
-      native.add_auth('digest', `${login.user}:${login.password}`, (result) => {
-        if (result === code.ok) this.#onServed(native);
-      });
-    }
     this.#attempt = setTimeout(() => this.#replace(), timeout * attemptShare);
     return native;
   }
@@ -279,8 +274,8 @@ class BoundConnection implements Connection {
   #onNativeEvent(event: string, detail: unknown): void {
     switch (event) {
       case 'connect':
-        // With a login, once that has been answered too.
-        if (this.#options.login === undefined) this.#onServed(this.#native);
+        if (this.#options.login === undefined) this.#onServed();
+        else this.#logIn(this.#options.login);
         break;
       case 'connecting':
         this.#replace();
@@ -300,8 +295,16 @@ class BoundConnection implements Connection {
     }
   }
 
-  #onServed(native: Native): void {
-    if (native !== this.#native || this.#over) return;
+  /** Before anything else is sent. Not before there is a server: the client calls back when the first one fails, and never again. */
+  #logIn({ user, password }: NonNullable<ConnectionOptions['login']>): void {
+    const native = this.#native;
+    native.add_auth('digest', `${user}:${password}`, (result) => {
+      if (result === code.ok && native === this.#native && !this.#over) this.#onServed();
+    });
+    if (native.state !== connectedState) this.#replace();
+  }
+
+  #onServed(): void {
     clearTimeout(this.#attempt);
     this.#servers++;
     this.connected = true;
