@@ -5,7 +5,7 @@ import { anyVersion, type Connection, type Stat } from './connection.ts';
 import { sessionLost } from './errors.ts';
 import { childPath, type Keyspace } from './keyspace.ts';
 import { decodeValue, encodeValue, permanentPair } from './layout.ts';
-import type { Link } from './link.ts';
+import { checkTime, type Link } from './link.ts';
 import type { ZooKeeperSession } from './session.ts';
 import { createBelow } from './write.ts';
 
@@ -66,13 +66,18 @@ export class CuratorLock implements DriverLock {
     const connection = await this.#link.ready(call);
     const directory = this.#keyspace.path(key);
     if (!this.#link.alone) connection.sync().catch(() => {});
-    for (const name of queueOf(await connection.children(directory, false))) {
-      const node = await connection.read(childPath(directory, name), false);
-      if (node !== undefined) {
-        return { value: decodeValue(node.data) ?? new Uint8Array(), token: BigInt(node.stat.czxid) };
+    for (;;) {
+      const queue = queueOf(await connection.children(directory, false));
+      if (queue.length === 0) return undefined;
+      for (const name of queue) {
+        const node = await connection.read(childPath(directory, name), false);
+        if (node !== undefined) {
+          return { value: decodeValue(node.data) ?? new Uint8Array(), token: BigInt(node.stat.czxid) };
+        }
       }
+      // They all have gone since. Others may have come before that.
+      checkTime(call);
     }
-    return undefined;
   }
 }
 
