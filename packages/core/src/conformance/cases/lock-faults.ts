@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { CallTrace } from '../../tracing.ts';
 import { conformanceCase } from '../case.ts';
-import { goneWithin, shortTtl } from '../durations.ts';
+import { goneWithin, keptTtl, shortTtl } from '../durations.ts';
 import { quiet, stillPending } from '../pending.ts';
 
 /** Resolves when a call of `lock` has opened its session, which is the first thing that it does. Before, it waits for nothing yet. */
@@ -52,7 +52,7 @@ export const lockFaults = [
     'lock/a-release-that-cannot-be-told-frees-it-in-time',
     async ({ open, connect, capabilities }) => {
       const [{ store: one, faults }, other] = [await connect({ timeout: 2_000 }), await open()];
-      const ttl = shortTtl(capabilities.session);
+      const ttl = keptTtl(capabilities.session);
       const held = await one.lock('key', { ttl });
       await faults.partition('silent');
       const released = assert.rejects(held.release(), { name: 'KvError' });
