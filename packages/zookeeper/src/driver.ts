@@ -17,6 +17,7 @@ import {
 import { putBound } from './bound.ts';
 import type { Connection, ConnectionOptions } from './connection.ts';
 import { boxName, childPath, type Keyspace } from './keyspace.ts';
+import { parseRevision } from './layout.ts';
 import type { Link, OpenConnection } from './link.ts';
 import { readKeyItem, readPage, readPairItem } from './listing.ts';
 import { CuratorLock } from './lock.ts';
@@ -97,15 +98,21 @@ export class ZooKeeperDriver implements Driver {
     if (lifetime.ttl !== undefined || lifetime.session !== undefined) {
       return this.#putBound(connection, key, value, previous, lifetime, call);
     }
+    // It reads first then; else it writes, and what it reads after that is up to date.
+    if (previous !== null && parseRevision(previous)?.bound) this.#catchUp(connection);
     return compareAndPutPermanent(connection, { key, path: this.#keyspace.path(key), value }, previous, call);
   }
 
   async delete(key: string, call: CallContext): Promise<boolean> {
-    return deleteKey(await this.#link.ready(call), key, this.#keyspace.path(key), call);
+    const connection = await this.#link.ready(call);
+    this.#catchUp(connection);
+    return deleteKey(connection, key, this.#keyspace.path(key), call);
   }
 
   async atomicDelete(key: string, previous: string, call: CallContext): Promise<void> {
-    await compareAndDelete(await this.#link.ready(call), key, this.#keyspace.path(key), previous, call);
+    const connection = await this.#link.ready(call);
+    this.#catchUp(connection);
+    await compareAndDelete(connection, key, this.#keyspace.path(key), previous, call);
   }
 
   async list(directory: string, request: ListRequest, call: CallContext): Promise<ListPage<StoredPair>> {
@@ -121,7 +128,9 @@ export class ZooKeeperDriver implements Driver {
   }
 
   async deleteTree(directory: string, call: CallContext): Promise<void> {
-    await deleteBelow(await this.#link.ready(call), this.#keyspace, directory, call);
+    const connection = await this.#link.ready(call);
+    this.#catchUp(connection);
+    await deleteBelow(connection, this.#keyspace, directory, call);
   }
 
   watch(target: WatchTarget, sink: WatchSink, signal: AbortSignal): DriverWatch {
@@ -149,6 +158,7 @@ export class ZooKeeperDriver implements Driver {
     { ttl, session }: Lifetime,
     call: CallContext,
   ): Promise<StoredPair> {
+    if (typeof previous === 'string') this.#catchUp(connection);
     const path = this.#keyspace.path(key);
     const write = { key, path, value, previous };
     if (session === undefined) {

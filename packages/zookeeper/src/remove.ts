@@ -15,9 +15,8 @@ export async function deleteKey(
   call: CallContext,
 ): Promise<boolean> {
   const [stat, removed] = await Promise.all([connection.stat(path, false), connection.remove(path, anyVersion)]);
-  if (stat === undefined) return false;
-  // A directory that could be removed had no box, and so no value.
-  if (removed === 'removed') return !isDirectory(stat);
+  // A directory that could be removed had no box, and so no value. What was not there yet has come just now, as keys do.
+  if (removed === 'removed') return stat === undefined || !isDirectory(stat);
   return removed === 'not-empty' && deleteFromNode(connection, key, path, undefined, call);
 }
 

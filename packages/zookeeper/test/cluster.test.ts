@@ -122,3 +122,34 @@ test('without a majority all is unavailable, and it comes back with it', { timeo
   await poll('it is back', async () => (await store.get('key'))?.value !== undefined);
   await store.close();
 });
+
+test('a server that lags behind the others answers no call from what it had', { timeout: 120_000 }, async () => {
+  const root = `app/${randomUUID()}`;
+  const leader = await deployment.leader();
+  const [first, second] = deployment.servers.filter((each) => each !== leader) as [Server, Server];
+  const [writer, other] = await Promise.all([open([first], root), open([second], root)]);
+  const [session, own] = await Promise.all([writer.session({ ttl: 30_000 }), other.session({ ttl: 30_000 })]);
+  const bound = (key: string, value: string) => writer.put(key, value, { session });
+  for (let i = 0; i < 5; i++) {
+    const value = String(i);
+    await Promise.all(['a', 'b', 'c'].map((key) => bound(key, 'before')));
+    await second.freeze();
+    const calls: Promise<unknown>[] = [];
+    try {
+      const [a, b, c] = await Promise.all([bound('a', value), bound('b', value), bound('c', value)]);
+      await Promise.all(Array.from({ length: 20 }, (_, n) => writer.put(`tree/${n}`, value)));
+      // When it goes on, it has these before it, and what the others have done meanwhile.
+      calls.push(
+        other.atomicDelete('a', a),
+        other.atomicPut('b', 'after', b),
+        other.atomicPut('c', 'after', c, { session: own }),
+        other.deleteTree('tree'),
+      );
+    } finally {
+      await second.thaw();
+    }
+    await Promise.all(calls);
+    assert.deepEqual(await writer.list('', { keysOnly: true }), ['b', 'c']);
+  }
+  await Promise.all([writer.close(), other.close()]);
+});
