@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import { needsReason, reasonFor, rowsWithoutReason } from '../src/reasons.ts';
+import { needsReason, reasonFor, reasonOf, rowsWithoutReason } from '../src/reasons.ts';
 import { comparedRow, countedRow, resultsOf } from './results.ts';
 
 test('a row needs a reason below 0.95 of the bare client, or above the fewest requests', () => {
@@ -27,4 +27,17 @@ test('rows without a reason are told by their places', () => {
     comparedRow('keys/get/1', 2),
   );
   assert.deepEqual(rowsWithoutReason(results, { 'etcd/calls/get/*': 'known' }), ['etcd/calls/put/1']);
+});
+
+test('a row that is a little slower needs none of its own if a round was as fast', () => {
+  const row = (median: number, max: number) => {
+    const slower = comparedRow('calls/get/1', median);
+    return {
+      ...slower,
+      cells: { ...slower.cells, bare: { value: { median: 1, min: 1, max: 1 }, ratio: { median, min: 0.5, max } } },
+    };
+  };
+  assert.match(reasonOf('etcd', row(0.9, 1.1), {}) ?? '', /differ/);
+  assert.equal(reasonOf('etcd', row(0.9, 0.99), {}), undefined);
+  assert.equal(reasonOf('etcd', row(0.8, 1.1), {}), undefined);
 });

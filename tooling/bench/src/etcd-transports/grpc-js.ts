@@ -55,7 +55,7 @@ export async function openGrpcJs(place: string): Promise<Client> {
     put: (key, value) => transact({ success: write(bytes(key), value) }),
     atomicPut: (key, value, previous) =>
       transact({
-        compare: [{ key: bytes(key), target: 'MOD', result: 'EQUAL', mod_revision: previous }],
+        compare: [{ key: bytes(key), target: modRevision, mod_revision: previous }],
         success: write(bytes(key), value),
         failure: [{ request_range: { key: bytes(key), keys_only: true } }],
       }),
@@ -65,6 +65,9 @@ export async function openGrpcJs(place: string): Promise<Client> {
     close: () => service.close(),
   };
 }
+
+/** Of `Compare.target`. Its names differ from those of other copies of the protocol; `Compare.result` is EQUAL by default. */
+const modRevision = 2;
 
 const bytes = (key: string) => Buffer.from(`grpc-js/${key}`);
 

@@ -1,5 +1,5 @@
 import type { Machine } from '../machine.ts';
-import { needsReason, reasonFor, rowsWithoutReason } from '../reasons.ts';
+import { needsReason, reasonOf, rowsWithoutReason } from '../reasons.ts';
 import type { BackendResults, Results, Row } from '../results.ts';
 import { detailsText, ratioText, short } from '../row-text.ts';
 import { plots } from './plots.ts';
@@ -121,7 +121,7 @@ function cellsOf({ cells }: Row, name: string): string[] {
 
 function why(backend: string, row: Row): string {
   if (!needsReason(row)) return '';
-  return reasonFor(`${backend}/${row.id}`) ?? '**no reason yet**';
+  return reasonOf(backend, row) ?? '**no reason yet**';
 }
 
 function line(cells: readonly string[]): string {
