@@ -60,13 +60,13 @@ export class ZooKeeperWatch implements DriverWatch, LinkFollower {
       return;
     }
     if (path === this.#path) {
-      if (event !== 'changed') void this.#refreshNames(this.#root, path);
+      if (event !== 'changed') void this.#refreshNames(path);
       return;
     }
     const nodePath = path.endsWith(`/${boxName}`) ? parentPath(path) : path;
     const node = this.#nodes.get(nodePath);
     if (node === undefined) return;
-    if (event === 'child' || event === 'deleted') void this.#refreshNames(node, nodePath);
+    if (event === 'child' || event === 'deleted') void this.#refreshNames(nodePath);
     if (event !== 'child') void this.#refreshKey(node.key, nodePath);
   }
 
@@ -101,7 +101,7 @@ export class ZooKeeperWatch implements DriverWatch, LinkFollower {
       const connection = await this.#link.ready({ deadline: performance.now() + snapshotTimeout });
       if (!this.#link.alone) connection.sync().catch(() => {});
       if ('key' in this.#target) await this.#refreshKey(this.#target.key, this.#path);
-      else await this.#refreshNames(this.#root, this.#path);
+      else await this.#refreshNames(this.#path);
       await this.#settled();
       if (this.#isOver) return;
       const pairs = [...(this.#collected as Map<string, StoredPair>).values()];
@@ -128,8 +128,12 @@ export class ZooKeeperWatch implements DriverWatch, LinkFollower {
     });
   }
 
-  #refreshNames(node: WatchedNode, path: string): Promise<void> {
-    return this.#refresh(`names ${path}`, (connection) => this.#readNames(connection, node, path));
+  #refreshNames(path: string): Promise<void> {
+    return this.#refresh(`names ${path}`, async (connection) => {
+      // The one that is there now: it may have gone, and come again, since this was asked for.
+      const node = path === this.#path ? this.#root : this.#nodes.get(path);
+      if (node !== undefined) await this.#readNames(connection, node, path);
+    });
   }
 
   async #readNames(connection: Connection, node: WatchedNode, path: string): Promise<void> {
@@ -157,9 +161,10 @@ export class ZooKeeperWatch implements DriverWatch, LinkFollower {
       fresh.push({ child, path: at });
     }
     const hasBox = names?.includes(boxName) ?? false;
-    const boxChanged = node.hasBox !== undefined && node.hasBox !== hasBox;
+    // Also a box that is there as it was before may be another one, which the key was not read with.
+    const mayHaveChanged = node.hasBox !== undefined && (node.hasBox || hasBox);
     node.hasBox = hasBox;
-    const rereading = boxChanged && node !== this.#root ? this.#refreshKey(node.key, path) : undefined;
+    const rereading = mayHaveChanged && node !== this.#root ? this.#refreshKey(node.key, path) : undefined;
     await inWindow(fresh, async ({ child, path }) => {
       // The names first: a box that comes after that is told by the watch of the names.
       await Promise.all([this.#readNames(connection, child, path), this.#refreshKey(child.key, path)]);
