@@ -76,11 +76,14 @@ function open(path: string, durability: Durability): Database {
   }
 }
 
-/** Changes nothing, so that the file of another program stays as it is. */
+/** Changes nothing, so that the file of another program stays as it is. In one transaction: another process may create it meanwhile. */
 function checkOwner(database: Database): void {
-  const owner = database.pragma('application_id', { simple: true });
-  const version = versionOf(database);
-  const empty = database.prepare('SELECT count(*) = 0 FROM sqlite_schema').pluck().get() === 1;
+  const look = database.transaction(() => ({
+    owner: database.pragma('application_id', { simple: true }),
+    version: versionOf(database),
+    empty: database.prepare('SELECT count(*) = 0 FROM sqlite_schema').pluck().get() === 1,
+  }));
+  const { owner, version, empty } = look.deferred();
   if (owner === applicationId || (owner === 0 && version === 0 && empty)) return checkVersion(version);
   throw invalid(`${database.name} is a SQLite database of another application`);
 }
