@@ -34,6 +34,11 @@ export class Call implements CallContext {
     return this.#controller.signal;
   }
 
+  /** Whether nobody waits any more. */
+  get isOver(): boolean {
+    return this.#over !== undefined;
+  }
+
   /** Tells the driver that nobody waits any more. */
   cancel(reason: unknown): void {
     if (this.#over !== undefined) return;

@@ -121,7 +121,8 @@ export class Connection {
         const told = this.tell(error, name);
         call.failure = told;
         const pause = backoff(retry);
-        if (!told.retryable || performance.now() + pause >= call.deadline) {
+        // Over: a timer may fire a little before the deadline that it is for.
+        if (!told.retryable || call.isOver || performance.now() + pause >= call.deadline) {
           call.cancel(told);
           throw told;
         }

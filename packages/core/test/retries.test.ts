@@ -3,7 +3,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CallTrace, type Driver, type DriverFactory, KvError, openStore, type StoreOptions } from '@kv/core';
 import { memory } from '@kv/core/memory';
-import { describe, onTestFinished, test } from 'vitest';
+import { describe, onTestFinished, test, vi } from 'vitest';
 import { replaced } from './broken-drivers/broken-driver.ts';
 
 function scripted(members: (driver: Driver) => Partial<Driver>): DriverFactory {
@@ -101,6 +101,17 @@ describe('a call that fails', () => {
   test('becomes the last failure when no time is left for another attempt', async () => {
     const store = await opened(() => ({ get: () => Promise.reject(unreachable('not-applied')) }), { timeout: 200 });
     await assert.rejects(store.get('key'), { code: 'KV_UNAVAILABLE', operation: 'get', key: 'key' });
+  });
+
+  test('is not sent again after its timeout, even if the timer was early', async () => {
+    const start = performance.now();
+    let sent = 0;
+    const store = await opened(() => ({ get: () => (++sent === 1 ? new Promise(() => {}) : unexpected()) }));
+    const unexpected = () => Promise.reject(unreachable('unknown'));
+    vi.spyOn(performance, 'now').mockReturnValue(start);
+    onTestFinished(() => void vi.restoreAllMocks());
+    await assert.rejects(store.get('key', { timeout: 50 }), { code: 'KV_TIMEOUT' });
+    assert.equal(sent, 1);
   });
 
   test('is the cause of the timeout that cuts off the next attempt', async () => {
