@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { text } from '../../codec.ts';
+import type { Session } from '../../session.ts';
+import type { Store } from '../../store.ts';
 import { conformanceCase } from '../case.ts';
-import { treeSteps } from '../watch-steps.ts';
+import { sameRevisions, treeSteps } from '../watch-steps.ts';
 
 export const watchTree = [
   conformanceCase('watch-tree/starts-empty-where-the-directory-is-absent', async ({ open, observe }) => {
@@ -135,6 +137,30 @@ export const watchTree = [
     await watched.until(({ pairs }) => pairs.has('dir/end'));
     const listed = await watcher.list('dir');
     assert.deepEqual(watched.last?.pairs, new Map(listed.map((pair) => [pair.key, pair])));
+  }),
+
+  conformanceCase('watch-tree/is-the-list-after-bound-keys-came-and-went', async ({ open, observe, random }) => {
+    const [watcher, ...owners] = [await open(), await open(), await open()];
+    const watched = observe(treeSteps(watcher.watchTree('dir')));
+    await watched.count(1);
+    const sessions = await Promise.all(owners.map((owner) => owner.session()));
+    const plans = Array.from({ length: 60 }, () => Array.from({ length: 5 }, () => random() < 0.4));
+    await Promise.all(
+      plans.map(async (deletions, i) => {
+        const [owner, session] = [owners[i % 2] as Store, sessions[i % 2] as Session];
+        const key = `dir/${i % 5}/${i}`;
+        for (const isDeletion of deletions) {
+          await owner.put(key, '', { session });
+          if (isDeletion) await owner.delete(key);
+        }
+      }),
+    );
+    const listed = new Map((await watcher.list('dir')).map((pair) => [pair.key, pair]));
+    assert(listed.size > 0);
+    const from = () => watched.steps.length - 1;
+    await watched.until(({ pairs }) => sameRevisions(pairs, listed), { from: from() });
+    for (const session of sessions) await session.close();
+    await watched.until(({ pairs }) => pairs.size === 0, { from: from() });
   }),
 
   conformanceCase(
