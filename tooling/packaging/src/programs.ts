@@ -100,6 +100,16 @@ try {
 `;
 }
 
+/** A program that prints what `openStore` says where the native part of its client is missing. */
+export const unbuiltProgram = `import { openStore } from '@kv/core';
+import { zookeeper } from '@kv/zookeeper';
+
+await openStore(zookeeper({ servers: [process.env.KV_TARGET] })).then(
+  (store) => store.close(),
+  ({ code, message }) => console.log(code + '\\n' + message),
+);
+`;
+
 /** A program that loads every entry point of a package, in the way that `load` is written. */
 export function loadingProgram({ name, exports }: Manifest, load: 'await import' | 'require'): string {
   const entries = Object.keys(exports).map((entry) => JSON.stringify(name + entry.slice(1)));

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, inject, test } from 'vitest';
-import { commonJsProgram, esmProgram, exercise, loadingProgram, typedProgram } from '../src/programs.ts';
+import {
+  commonJsProgram,
+  esmProgram,
+  exercise,
+  loadingProgram,
+  typedProgram,
+  unbuiltProgram,
+} from '../src/programs.ts';
 import { clientOf, installedPackages } from '../src/project.ts';
 import { run } from '../src/run.ts';
 import { targetOf } from './target.ts';
@@ -85,6 +92,20 @@ for (const packed of packages) {
     });
   });
 }
+
+test('@kv/zookeeper tells who skipped the scripts of its installation what to do', async () => {
+  const project = inject('projects')['zookeeper'] as string;
+  await writeFile(join(project, 'unbuilt.mjs'), unbuiltProgram);
+  const built = join(project, 'node_modules/zookeeper/build');
+  await rename(built, `${built}-away`);
+  try {
+    const [code, message = ''] = (await node(project, 'zookeeper', 'unbuilt.mjs')).split('\n');
+    assert.equal(code, 'KV_UNSUPPORTED');
+    assert.match(message, /native part .* cannot be loaded.* with_sock_cloexec=yes npm rebuild zookeeper/);
+  } finally {
+    await rename(`${built}-away`, built);
+  }
+});
 
 async function node(project: string, backend: string, program: string): Promise<string> {
   const output = await run(project, process.execPath, [program], await targetOf(backend, project));
