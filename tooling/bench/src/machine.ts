@@ -22,6 +22,10 @@ export function describeMachine(): Machine {
   };
 }
 
+export function machineText({ cpu, cores, memory, system, node, commit }: Machine): string {
+  return `${cpu}, ${cores} cores, ${memory}; ${system}; Node.js ${node}; commit ${commit}`;
+}
+
 function git(...args: string[]): string {
   try {
     return execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim();

@@ -4,7 +4,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { backendNames } from './backends/index.ts';
-import { describeMachine } from './machine.ts';
+import { describeMachine, machineText } from './machine.ts';
 import type { Message } from './message.ts';
 import { committedProblems, readResults, writeResults } from './page/files.ts';
 import { rowsWithoutReason } from './reasons.ts';
@@ -41,8 +41,7 @@ if (flags.includes('--page')) {
 }
 
 async function run(chosen: readonly string[]): Promise<void> {
-  const machine = describeMachine();
-  console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.system}, Node.js ${machine.node}`);
+  console.log(machineText(describeMachine()));
   const started = performance.now();
   const before = quick ? [] : (readResults()?.backends ?? []);
   const measured = new Map(before.map((results) => [results.backend, results]));
@@ -53,7 +52,7 @@ async function run(chosen: readonly string[]): Promise<void> {
   }
   console.log(`\nall of it took ${((performance.now() - started) / 60_000).toFixed(1)} min`);
   const backends = backendNames.flatMap((name) => measured.get(name) ?? []);
-  finish({ machine, backends });
+  finish({ backends });
 }
 
 /** @returns `undefined` if it has failed, which has been told. */

@@ -22,6 +22,14 @@ const reasons: Readonly<Record<string, string>> = {
     'Between 0.81 and 1.09 in three runs. The answers to 64 writes come together, and keep the loop for as long as 64 of them take: 64 times 219 µs with the store, 166 with the bare client, in this one (see put).',
   'consul/calls/scan/*':
     'Consul has no pages. The store reads the names, and then the values of 64 keys with a request, so that its memory is bounded; the bare client takes everything in one answer.',
+  'zookeeper/*/delete*':
+    'Two requests in one pipeline: the first asks whether the node is a key, or just the directory of others. The bare client does not know the difference.',
+  'zookeeper/*/list/*':
+    'Up to 512 reads are under way at a time, 1,000 of the bare client: so many keep the event loop for 5 to 8 ms at once, and 1,000 for up to 14.',
+  'zookeeper/calls/scan/*':
+    'The store reads pages of up to 1,000 pairs, so that its memory is bounded, and waits for each; the bare client reads 1,000 at a time too, but only counts them.',
+  'zookeeper/calls/session/*':
+    'The store ends a session over a short connection of its own: the binding would block the process until the server has answered.',
 };
 
 /** Down to this of the bare client's speed, a row may differ from it by chance. */

@@ -23,6 +23,7 @@ export interface Row {
 
 export interface BackendResults {
   readonly backend: string;
+  readonly machine: Machine;
   /** ISO 8601. */
   readonly date: string;
   readonly seconds: number;
@@ -33,6 +34,5 @@ export interface BackendResults {
 }
 
 export interface Results {
-  readonly machine: Machine;
   readonly backends: readonly BackendResults[];
 }

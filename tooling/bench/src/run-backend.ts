@@ -10,6 +10,7 @@ import { loadBackend } from './backends/index.ts';
 import type { Bench } from './bench.ts';
 import { type Client, storeClient } from './client.ts';
 import { buildLibkv, Libkv } from './libkv.ts';
+import { describeMachine } from './machine.ts';
 import type { Message } from './message.ts';
 import { installPeers, peerVersion } from './peers.ts';
 import type { Row } from './results.ts';
@@ -64,7 +65,7 @@ try {
   await remove();
 }
 const seconds = Math.round((performance.now() - start) / 1_000);
-tell({ type: 'done', results: { backend: name, date, seconds, versions, rows, notes } });
+tell({ type: 'done', results: { backend: name, machine: describeMachine(), date, seconds, versions, rows, notes } });
 process.disconnect();
 
 async function measureAll(): Promise<void> {

@@ -14,10 +14,10 @@ export function countedRow(id: string, requests: number, minimum: number): Row {
 
 export function resultsOf(...rows: Row[]): Results {
   return {
-    machine: { cpu: 'a CPU', cores: 2, memory: '4 GiB', system: 'a system', node: 'v24.0.0', commit: 'abc' },
     backends: [
       {
         backend: 'etcd',
+        machine: { cpu: 'a CPU', cores: 2, memory: '4 GiB', system: 'a system', node: 'v24.0.0', commit: 'abc' },
         date: '2026-01-02T03:04:05.000Z',
         seconds: 90,
         versions: { etcd3: '1.1.2' },

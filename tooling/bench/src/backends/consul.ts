@@ -12,6 +12,7 @@ export const consul: Backend = {
   bareClient: 'consul',
   openStore: (place) => openStore(driver({ addresses: [`http://${place}`], root: 'ours' }), { timeout }),
   openBare: async (place) => openBare(place),
+  peers: { "libkv's calls": { packages: [], open: async (place) => openLibkvCalls(place) } },
   fewestRequests: { get: 1, put: 1, atomicPut: 1, delete: 1, list: 1, session: 2 },
   sizes: {
     keys: [1_000, 10_000, 100_000],
@@ -33,6 +34,8 @@ interface Bare {
   readonly kv: {
     get(options: object): Promise<never>;
     keys(options: object): Promise<string[]>;
+    set(options: object): Promise<true | undefined>;
+    del(options: object): Promise<true | undefined>;
   };
   readonly transaction: { create(operations: object[]): Promise<{ Results: { KV: Pair }[] }> };
   readonly session: { create(options: object): Promise<{ ID: string }>; destroy(options: object): Promise<unknown> };
@@ -42,10 +45,41 @@ interface Bare {
 const longestTransaction = 64;
 const pageOfTransactions = 16;
 
-function openBare(place: string): Client {
+function connect(place: string): { readonly client: Bare; readonly agent: Agent } {
   const [host, port] = place.split(':');
   const agent = new Agent({ keepAlive: true, maxSockets: 64, scheduling: 'lifo' });
-  const client = new Consul({ host, port: Number(port), agent } as never) as unknown as Bare;
+  return { client: new Consul({ host, port: Number(port), agent } as never) as unknown as Bare, agent };
+}
+
+/**
+ * The writes as libkv makes them, with the plain endpoints: they do not tell the new index, nor whether there was a key, so that
+ * two of them need a read. https://github.com/docker/libkv/blob/master/store/consul/consul.go
+ */
+function openLibkvCalls(place: string): Client {
+  const { client, agent } = connect(place);
+  const name = (key: string) => `libkv/${key}`;
+  const read = (key: string): Promise<Pair | undefined> =>
+    client.kv.get({ key: name(key), buffer: true, consistent: true });
+  const indexOf = async (key: string) => (await read(key))?.ModifyIndex;
+  return {
+    async put(key, value) {
+      await client.kv.set({ key: name(key), value });
+    },
+    async atomicPut(key, value, previous) {
+      const cas = previous ?? (await indexOf(key));
+      if ((await client.kv.set({ key: name(key), value, cas })) !== true) throw new Error(`${key} was modified`);
+      return indexOf(key);
+    },
+    async delete(key) {
+      if ((await read(key)) === undefined) throw new Error(`${key} is absent`);
+      await client.kv.del({ key: name(key) });
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function openBare(place: string): Client {
+  const { client, agent } = connect(place);
   const name = (key: string) => `bare/${key}`;
   const transact = async (...verbs: object[]) =>
     (await client.transaction.create(verbs.map((verb) => ({ KV: verb })))).Results;

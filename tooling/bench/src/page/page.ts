@@ -1,4 +1,4 @@
-import type { Machine } from '../machine.ts';
+import { machineText } from '../machine.ts';
 import { needsReason, reasonOf, rowsWithoutReason } from '../reasons.ts';
 import type { BackendResults, Results, Row } from '../results.ts';
 import { detailsText, ratioText, short } from '../row-text.ts';
@@ -55,11 +55,10 @@ the same machine and takes its share of it: compare ratios, not numbers of calls
 `;
 
 export function page(results: Results): string {
-  const { machine, backends } = results;
+  const { backends } = results;
   const missing = rowsWithoutReason(results);
   return `${[
     introduction,
-    machineText(machine),
     ...backends.map((backend) => backendText(backend, Object.keys(plots(results)))),
     ...(missing.length === 0
       ? []
@@ -67,16 +66,14 @@ export function page(results: Results): string {
   ].join('\n')}`;
 }
 
-function machineText({ cpu, cores, memory, system, node, commit }: Machine): string {
-  return `${cpu}, ${cores} cores, ${memory}; ${system}; Node.js ${node}; commit ${commit}.\n`;
-}
-
 function backendText(results: BackendResults, plotNames: readonly string[]): string {
-  const { backend, date, seconds, versions, rows, notes } = results;
+  const { backend, machine, date, seconds, versions, rows, notes } = results;
   const lines = [
     `## ${backend}`,
     '',
-    `${date.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(seconds / 6) / 10} min. ${Object.entries(versions)
+    `${date.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(seconds / 6) / 10} min. ${machineText(machine)}. ${Object.entries(
+      versions,
+    )
       .map(([name, version]) => `${name} ${version}`)
       .join('; ')}.`,
     '',
