@@ -143,4 +143,31 @@ export const lockFaults = [
     },
     { faults: ['partition'], timeout: 60_000 },
   ),
+
+  conformanceCase(
+    'lock/a-dead-waiter-does-not-block-the-queue',
+    async ({ open, connect, capabilities, namespace }) => {
+      const [one, dying, third] = [await open(), await connect(), await open()];
+      const ttl = shortTtl(capabilities.session);
+      const kept = { ttl: keptTtl(capabilities.session) };
+      const held = await one.lock('key', kept);
+      const opened = sessionOpened(`${namespace}/key`);
+      const dead = quiet(dying.store.lock('key', { ttl }));
+      await opened;
+      assert.equal(await stillPending(dead, 200), true);
+      await dying.faults.partition('silent');
+      const waiting = quiet(third.lock('key', kept));
+      assert.equal(await stillPending(waiting, 50), true);
+      await held.release();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_, reject) => {
+        const fail = () => reject(new assert.AssertionError({ message: 'the dead waiter still blocks the lock' }));
+        timer = setTimeout(fail, goneWithin(ttl, capabilities));
+      });
+      const next = await Promise.race([waiting, late]).finally(() => clearTimeout(timer));
+      await next.release();
+      await assert.rejects(dead, { code: 'KV_SESSION_LOST' });
+    },
+    { faults: ['partition'], timeout: 60_000 },
+  ),
 ];

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import type { Lock } from '../../lock/lock.ts';
 import type { Store } from '../../store.ts';
 import { type CaseContext, conformanceCase } from '../case.ts';
-import { goneWithin, keptTtl, shortTtl } from '../durations.ts';
 import { quiet, stillPending } from '../pending.ts';
 
 export const lockWaiting = [
@@ -173,31 +172,6 @@ export const lockWaiting = [
       assert.deepEqual(served, [0, 2]);
     },
     { needs: ['fair-lock'] },
-  ),
-
-  conformanceCase(
-    'lock/a-dead-waiter-does-not-block-the-queue',
-    async ({ open, connect, capabilities }) => {
-      const [one, dying, third] = [await open(), await connect(), await open()];
-      const ttl = shortTtl(capabilities.session);
-      const kept = { ttl: keptTtl(capabilities.session) };
-      const held = await one.lock('key', kept);
-      const dead = quiet(dying.store.lock('key', { ttl }));
-      assert.equal(await stillPending(dead, 200), true);
-      await dying.faults.partition('silent');
-      const waiting = quiet(third.lock('key', kept));
-      assert.equal(await stillPending(waiting, 50), true);
-      await held.release();
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<never>((_, reject) => {
-        const fail = () => reject(new assert.AssertionError({ message: 'the dead waiter still blocks the lock' }));
-        timer = setTimeout(fail, goneWithin(ttl, capabilities));
-      });
-      const next = await Promise.race([waiting, late]).finally(() => clearTimeout(timer));
-      await next.release();
-      await assert.rejects(dead, { code: 'KV_SESSION_LOST' });
-    },
-    { faults: ['partition'], timeout: 60_000 },
   ),
 ];
 
