@@ -53,7 +53,7 @@ export async function compareAndPutPermanent(
   const { key, path, value } = write;
   const expected = parseRevision(previous);
   if (expected === undefined) throw await conflict(connection, write, previous);
-  if (expected.bound) return freeBound(connection, write, previous);
+  if (expected.bound) return freeBound(connection, write, previous, call);
   const stat = await connection.set(path, encodeValue(value), expected.version);
   if (typeof stat === 'string') throw await conflict(connection, write, previous);
   if (!mayHaveBox(stat)) return permanentPair(key, value, stat, BigInt(stat.czxid));
@@ -223,7 +223,12 @@ async function undoOnDirectory(connection: Connection, path: string, stat: Stat)
 }
 
 /** Makes a bound pair permanent, if it has the revision `previous`. Its removal is what decides. */
-async function freeBound(connection: Connection, write: Write, previous: string): Promise<StoredPair> {
+async function freeBound(
+  connection: Connection,
+  write: Write,
+  previous: string,
+  call: CallContext,
+): Promise<StoredPair> {
   const { key, path, value } = write;
   const boxPath = childPath(path, boxName);
   const state = await readState(connection, key, path);
@@ -234,9 +239,16 @@ async function freeBound(connection: Connection, write: Write, previous: string)
     throw await conflict(connection, write, previous);
   }
   const stat = await connection.set(path, encodeValue(value), node.stat.version);
-  if (typeof stat === 'string') throw modified();
+  // No node: the server has removed it meanwhile, since the box was all that it held.
+  const written =
+    typeof stat === 'object'
+      ? permanentPair(key, value, stat)
+      : stat === 'no-node'
+        ? await createPermanent(connection, write, call)
+        : undefined;
+  if (written === undefined) throw modified();
   await connection.create(boxPath, encodeBox('alive', pair.createRevision), record);
-  return permanentPair(key, value, stat, pair.createRevision);
+  return { ...written, createRevision: pair.createRevision };
 }
 
 function ephemeralParent(): KvError {
