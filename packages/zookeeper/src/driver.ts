@@ -170,7 +170,7 @@ export class ZooKeeperDriver implements Driver {
     // Before it is there: the answer may be lost.
     owner.bind(childPath(path, boxName));
     try {
-      return await putBound(connection, { ...write, creator, kind: 'ephemeral' }, call);
+      return await owner.during(putBound(connection, { ...write, creator, kind: 'ephemeral' }, call));
     } catch (error) {
       throw owner.over && KvError.is(error, 'KV_UNAVAILABLE') && error.outcome === 'not-applied'
         ? new KvError('KV_SESSION_LOST', 'the server has ended the session', { outcome: 'not-applied', cause: error })
