@@ -14,7 +14,7 @@ import {
   type WatchEvent,
 } from './connection.ts';
 import { endSession, type SessionTicket } from './end-session.ts';
-import { code, requestError } from './errors.ts';
+import { code, midway, requestError } from './errors.ts';
 
 /** The binding of the npm client below its JavaScript, which would format each call for a log that nobody reads. */
 interface Native {
@@ -186,7 +186,7 @@ class BoundConnection implements Connection {
   async #restrictCreated(pending: Promise<Created>): Promise<Created> {
     const created = await pending;
     // The list of a node that others have created is theirs to decide.
-    if (typeof created === 'object') await this.restrict(created.path);
+    if (typeof created === 'object') await midway(this.restrict(created.path));
     return created;
   }
 

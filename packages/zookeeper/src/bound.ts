@@ -1,5 +1,6 @@
 import type { CallContext, StoredPair } from '@kv/core';
-import type { Connection, NodeKind } from './connection.ts';
+import type { Connection, Node, NodeKind } from './connection.ts';
+import { midway } from './errors.ts';
 import { boxName, childPath } from './keyspace.ts';
 import { boundPair, decodeValue, encodeBox, isOfSession, noKey } from './layout.ts';
 import { checkTime } from './link.ts';
@@ -39,12 +40,20 @@ export async function putBound(connection: Connection, write: BoundWrite, call: 
 /** @returns `undefined` if there is a box, or what is there has to be replaced. */
 async function create(
   connection: Connection,
-  { key, path, value, creator, kind, previous }: BoundWrite,
+  write: BoundWrite,
   boxPath: string,
   call: CallContext,
 ): Promise<StoredPair | undefined> {
+  const { value, creator, kind } = write;
   const created = await createBelow(connection, creator, boxPath, encodeBox('bound', 0n, value), kind, call);
-  if (typeof created === 'string') return undefined;
+  return typeof created === 'string' ? undefined : midway(finishCreated(write, boxPath));
+}
+
+/** After a box has been created: a value in the node may be there, which it has to replace. */
+async function finishCreated(
+  { key, path, value, creator, previous }: BoundWrite,
+  boxPath: string,
+): Promise<StoredPair | undefined> {
   const [stat, node] = await Promise.all([creator.stat(boxPath, false), creator.read(path, false)]);
   if (stat === undefined || node === undefined) return undefined;
   if (decodeValue(node.data) === undefined) return boundPair(key, value, { ...stat, version: 0 }, BigInt(stat.czxid));
@@ -63,20 +72,36 @@ async function create(
 /** @returns `undefined` if somebody else was faster. */
 async function replace(
   connection: Connection,
-  { key, path, value, creator, kind, previous }: BoundWrite,
+  write: BoundWrite,
   boxPath: string,
-  { node, box, pair }: KeyState,
+  state: KeyState,
   call: CallContext,
 ): Promise<StoredPair | undefined> {
+  const { key, value, creator, kind } = write;
+  const { node, box, pair } = state;
   const permanent = decodeValue(node.data) !== undefined;
-  const data = encodeBox('bound', pair?.createRevision, value);
   if (!permanent && box?.kind === 'bound' && kind === 'ephemeral' && isOfSession(box.stat, creator.sessionId)) {
     const carried = encodeBox('bound', box.carried, value);
     const stat = await creator.set(boxPath, carried, box.stat.version);
     return typeof stat === 'object' ? boundPair(key, value, stat, pair?.createRevision as bigint) : undefined;
   }
-  if (box !== undefined && (await connection.remove(boxPath, box.stat.version)) !== 'removed') return undefined;
-  if (pair === undefined) return undefined;
+  const removed = box && (await connection.remove(boxPath, box.stat.version));
+  if (pair === undefined || (box !== undefined && removed !== 'removed')) return undefined;
+  const putting = putBox(connection, write, boxPath, node, pair, call);
+  return box === undefined ? putting : midway(putting);
+}
+
+/** @param node Without a box. */
+async function putBox(
+  connection: Connection,
+  write: BoundWrite,
+  boxPath: string,
+  node: Node,
+  pair: StoredPair,
+  call: CallContext,
+): Promise<StoredPair | undefined> {
+  const { key, path, value, creator, kind, previous } = write;
+  const data = encodeBox('bound', pair.createRevision, value);
   let created = await creator.create(boxPath, data, kind);
   if (created === 'no-parent') {
     await makeDirectory(connection, path);
@@ -86,12 +111,23 @@ async function replace(
     if (typeof previous === 'string') throw await conflict(connection, { key, path }, previous);
     return undefined;
   }
+  return midway(finishPut(write, boxPath, node, pair, call));
+}
+
+async function finishPut(
+  { key, path, value, creator, previous }: BoundWrite,
+  boxPath: string,
+  node: Node,
+  { createRevision }: StoredPair,
+  call: CallContext,
+): Promise<StoredPair | undefined> {
   const stat = await creator.stat(boxPath, false);
   if (stat === undefined) return undefined;
+  const permanent = decodeValue(node.data) !== undefined;
   const settled = permanent
     ? await takeOver(creator, path, boxPath, node.stat.version, stat.czxid)
     : await isNoKey(creator, path);
-  if (settled) return boundPair(key, value, { ...stat, version: 0 }, pair.createRevision);
+  if (settled) return boundPair(key, value, { ...stat, version: 0 }, createRevision);
   if (typeof previous === 'string') {
     await creator.remove(boxPath, 0);
     throw modified();

@@ -73,6 +73,18 @@ export function requestError(failure: number, sent: boolean): KvError {
   });
 }
 
+const conflicts: readonly KvErrorCode[] = ['KV_KEY_EXISTS', 'KV_KEY_MODIFIED', 'KV_KEY_NOT_FOUND'];
+
+/** For the steps of a write that follow one that has changed something: where they fail, the write may have been applied. */
+export async function midway<T>(steps: Promise<T>): Promise<T> {
+  try {
+    return await steps;
+  } catch (error) {
+    if (!KvError.is(error) || conflicts.includes(error.code)) throw error;
+    throw new KvError(error.code, error.message, { outcome: 'unknown', cause: error.cause });
+  }
+}
+
 export function sessionLost(): KvError {
   return new KvError('KV_SESSION_LOST', 'the server has ended the session', { outcome: 'not-applied' });
 }

@@ -1,5 +1,6 @@
 import type { CallContext } from '@kv/core';
 import { anyVersion, type Connection } from './connection.ts';
+import { midway } from './errors.ts';
 import { boxName, childPath, type Keyspace } from './keyspace.ts';
 import { encodeBox, isDirectory, mayHaveBox, noKey, parseRevision, record } from './layout.ts';
 import { checkTime } from './link.ts';
@@ -14,10 +15,14 @@ export async function deleteKey(
   path: string,
   call: CallContext,
 ): Promise<boolean> {
-  const [stat, removed] = await Promise.all([connection.stat(path, false), connection.remove(path, anyVersion)]);
+  const looking = connection.stat(path, false);
+  // Awaited only where something was removed.
+  looking.catch(() => {});
+  const removed = await connection.remove(path, anyVersion);
+  if (removed !== 'removed') return removed === 'not-empty' && deleteFromNode(connection, key, path, undefined, call);
+  const stat = await midway(looking);
   // A directory that could be removed had no box, and so no value. What was not there yet has come just now, as keys do.
-  if (removed === 'removed') return stat === undefined || !isDirectory(stat);
-  return removed === 'not-empty' && deleteFromNode(connection, key, path, undefined, call);
+  return stat === undefined || !isDirectory(stat);
 }
 
 /**
@@ -79,7 +84,7 @@ async function deleteFromNode(
     } else if (node.stat.numChildren === 0) {
       if ((await connection.remove(path, node.stat.version)) === 'removed') return true;
     } else if (typeof (await connection.set(path, noKey, node.stat.version)) === 'object') {
-      await markDead(connection, key, path, call);
+      await midway(markDead(connection, key, path, call));
       return true;
     }
     checkTime(call);

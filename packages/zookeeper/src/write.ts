@@ -1,5 +1,6 @@
 import { type CallContext, KvError, type StoredPair } from '@kv/core';
 import { anyVersion, type Connection, type Created, type NodeKind, type Stat } from './connection.ts';
+import { midway } from './errors.ts';
 import { boxName, childPath, parentPath } from './keyspace.ts';
 import {
   creationIn,
@@ -32,7 +33,7 @@ export async function putPermanent(connection: Connection, write: Write, call: C
     const stat = await connection.set(path, data, anyVersion);
     if (typeof stat === 'object') {
       if (!mayHaveBox(stat) && !isMortal(stat)) return permanentPair(key, value, stat);
-      const pair = await finishPermanent(connection, write, stat);
+      const pair = await midway(finishPermanent(connection, write, stat));
       if (pair !== undefined) return pair;
     } else {
       const pair = await createPermanent(connection, write, call);
@@ -57,7 +58,13 @@ export async function compareAndPutPermanent(
   const stat = await connection.set(path, encodeValue(value), expected.version);
   if (typeof stat === 'string') throw await conflict(connection, write, previous);
   if (!mayHaveBox(stat)) return permanentPair(key, value, stat, BigInt(stat.czxid));
-  if (stat.czxid !== expected.czxid && (await undoOnDirectory(connection, path, stat))) throw notFound();
+  return midway(finishReplaced(connection, write, stat, expected.czxid));
+}
+
+/** @param czxid Of the node that was to be written. */
+async function finishReplaced(connection: Connection, write: Write, stat: Stat, czxid: number): Promise<StoredPair> {
+  const { key, path, value } = write;
+  if (stat.czxid !== czxid && (await undoOnDirectory(connection, path, stat))) throw notFound();
   return (await finishPermanent(connection, write, stat)) ?? permanentPair(key, value, stat);
 }
 
@@ -144,8 +151,11 @@ async function createPermanent(
   call: CallContext,
 ): Promise<StoredPair | undefined> {
   const created = await createBelow(connection, connection, path, encodeValue(value), 'persistent', call);
-  if (created === 'exists') return undefined;
-  // The answer does not tell the transaction.
+  return created === 'exists' ? undefined : midway(readCreated(connection, { key, path, value }));
+}
+
+/** The answer does not tell the transaction. */
+async function readCreated(connection: Connection, { key, path, value }: Write): Promise<StoredPair> {
   const stat = await connection.stat(path, false);
   if (stat !== undefined) return permanentPair(key, value, { ...stat, version: 0 });
   // Deleted already: what can still be said is that it was created no later than the last change of its parent.
@@ -163,18 +173,22 @@ async function createOnly(connection: Connection, write: Write, call: CallContex
     if (state !== undefined) {
       const stat = await connection.set(path, encodeValue(value), state.node.stat.version);
       if (typeof stat === 'object') {
-        const box = decodeBox(await connection.read(childPath(path, boxName), false));
-        if (box?.kind === 'bound') {
-          // One that bound the key to a session came between, and may have been told that it was first.
-          await connection.set(path, noKey, stat.version);
-          throw keyExistsError();
-        }
-        const pair = await finishPermanent(connection, write, stat);
+        const pair = await midway(finishFirst(connection, write, stat));
         if (pair !== undefined) return pair;
       }
     }
     checkTime(call);
   }
+}
+
+/** As `finishPermanent`, unless another one was first. */
+async function finishFirst(connection: Connection, write: Write, stat: Stat): Promise<StoredPair | undefined> {
+  const { path } = write;
+  const box = decodeBox(await connection.read(childPath(path, boxName), false));
+  if (box?.kind !== 'bound') return finishPermanent(connection, write, stat);
+  // One that bound the key to a session came between, and may have been told that it was first.
+  await connection.set(path, noKey, stat.version);
+  throw keyExistsError();
 }
 
 /**
@@ -229,7 +243,7 @@ async function freeBound(
   previous: string,
   call: CallContext,
 ): Promise<StoredPair> {
-  const { key, path, value } = write;
+  const { key, path } = write;
   const boxPath = childPath(path, boxName);
   const state = await readState(connection, key, path);
   if (state?.pair === undefined) throw notFound();
@@ -238,7 +252,19 @@ async function freeBound(
   if ((await connection.remove(boxPath, box.stat.version)) !== 'removed') {
     throw await conflict(connection, write, previous);
   }
-  const stat = await connection.set(path, encodeValue(value), node.stat.version);
+  return midway(putFreed(connection, write, node.stat, pair.createRevision, call));
+}
+
+/** @param stat Of the node without its box. */
+async function putFreed(
+  connection: Connection,
+  write: Write,
+  { version }: Stat,
+  createRevision: bigint,
+  call: CallContext,
+): Promise<StoredPair> {
+  const { key, path, value } = write;
+  const stat = await connection.set(path, encodeValue(value), version);
   // No node: the server has removed it meanwhile, since the box was all that it held.
   const written =
     typeof stat === 'object'
@@ -247,8 +273,8 @@ async function freeBound(
         ? await createPermanent(connection, write, call)
         : undefined;
   if (written === undefined) throw modified();
-  await connection.create(boxPath, encodeBox('alive', pair.createRevision), record);
-  return { ...written, createRevision: pair.createRevision };
+  await connection.create(childPath(path, boxName), encodeBox('alive', createRevision), record);
+  return { ...written, createRevision };
 }
 
 function ephemeralParent(): KvError {
