@@ -1,7 +1,7 @@
 import { backoff } from './backoff.ts';
 import type { CallOptions } from './call.ts';
 import type { CallName, Connection } from './connection.ts';
-import type { DriverSession } from './driver.ts';
+import type { Awaitable, DriverSession } from './driver.ts';
 import { longestTimer } from './duration.ts';
 import { KvError } from './error.ts';
 import { sleep } from './sleep.ts';
@@ -26,6 +26,7 @@ export class Session implements AsyncDisposable {
   readonly #stored: DriverSession;
   readonly #lost = new AbortController();
   readonly #over = new AbortController();
+  readonly #writes = new Set<Promise<unknown>>();
   #givenUpAt = 0;
   #deadline: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
@@ -64,7 +65,7 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Ends the session and removes its keys. Idempotent.
+   * Ends the session and removes its keys, once the writes with `{ session }` that are under way have finished. Idempotent.
    *
    * @throws {KvError} `KV_UNAVAILABLE` or `KV_TIMEOUT` if the server could not be told. The session then ends by itself,
    * since nothing renews it any more.
@@ -80,10 +81,8 @@ export class Session implements AsyncDisposable {
 
   /** @internal */
   async end(reason: KvError): Promise<void> {
-    if (this.#over.signal.aborted) return;
-    this.#stop();
     this.#lost.abort(reason);
-    await this.#endStored();
+    await this.close();
   }
 
   /** @internal The driver's session behind `session`, if a write on `connection` may be bound to it. */
@@ -96,6 +95,14 @@ export class Session implements AsyncDisposable {
     session.lost.throwIfAborted();
     if (session.#closed !== undefined) throw lostError('it was closed');
     return session.#stored;
+  }
+
+  /** @internal Has `close` wait for a write that is bound to `session`: the server would refuse it. */
+  static awaits(session: Session | undefined, write: Awaitable<unknown>): void {
+    if (session === undefined || !(write instanceof Promise)) return;
+    session.#writes.add(write);
+    const forget = () => session.#writes.delete(write);
+    write.then(forget, forget);
   }
 
   get #renewAfter(): number {
@@ -148,11 +155,14 @@ export class Session implements AsyncDisposable {
   }
 
   #lose(reason: KvError): void {
+    this.#stop();
+    this.#lost.abort(reason);
     // The server may still have it, and others wait for its keys.
-    this.#connection.background(this.end(reason));
+    this.#connection.background(this.#endStored());
   }
 
   async #close(): Promise<void> {
+    await Promise.allSettled(this.#writes);
     if (this.#over.signal.aborted) return;
     this.#stop();
     await this.#endStored();

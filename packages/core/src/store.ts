@@ -10,7 +10,7 @@ import { acquire, driverLock } from './lock/acquire.ts';
 import type { Lock, LockOptions, TryLockOptions } from './lock/lock.ts';
 import { openSession } from './open-session.ts';
 import type { KVPair, Revision } from './pair.ts';
-import type { Session, SessionOptions } from './session.ts';
+import { Session, type SessionOptions } from './session.ts';
 import { sleep } from './sleep.ts';
 import { storedTransaction, type TransactionRequest, type TransactionResult } from './transaction.ts';
 import { View } from './view.ts';
@@ -79,9 +79,11 @@ export class Store<Out = Uint8Array, In = Out extends Uint8Array ? Uint8Array | 
     const name = this.#view.call('put', key, true);
     const encoded = this.#view.within(name, () => this.#view.encode(value));
     const lifetime = this.#view.within(name, () => lifetimeOf(options, this.#connection));
-    const stored = await this.#connection.run(name, options, (driver, call) =>
+    const writing = this.#connection.run(name, options, (driver, call) =>
       driver.put(name.storedKey, encoded.bytes, lifetime, call),
     );
+    Session.awaits(options.session, writing);
+    const stored = await writing;
     return this.#view.written(stored, encoded);
   }
 
@@ -149,9 +151,11 @@ export class Store<Out = Uint8Array, In = Out extends Uint8Array ? Uint8Array | 
     const revision = previous === null ? null : this.#view.within(name, () => revisionOf(previous, name.key));
     const encoded = this.#view.within(name, () => this.#view.encode(value));
     const lifetime = this.#view.within(name, () => lifetimeOf(options, this.#connection));
-    const stored = await this.#connection.run(name, options, (driver, call) =>
+    const writing = this.#connection.run(name, options, (driver, call) =>
       driver.atomicPut(name.storedKey, encoded.bytes, revision, lifetime, call),
     );
+    Session.awaits(options.session, writing);
+    const stored = await writing;
     return this.#view.written(stored, encoded);
   }
 
@@ -252,10 +256,12 @@ export class Store<Out = Uint8Array, In = Out extends Uint8Array ? Uint8Array | 
   async transaction(request: TransactionRequest<In>, options: CallOptions = {}): Promise<TransactionResult<Out>> {
     const name: CallName = { operation: 'transaction', write: true };
     const { conditions, operations, values } = this.#view.within(name, () => storedTransaction(this.#view, request));
-    const result = await this.#connection.run(name, options, (driver, call) => {
+    const writing = this.#connection.run(name, options, (driver, call) => {
       if (driver.transaction === undefined) throw new KvError('KV_INTERNAL', 'the driver has no transactions');
       return driver.transaction(conditions, operations, call);
     });
+    for (const operation of request.then) if (operation.type === 'put') Session.awaits(operation.session, writing);
+    const result = await writing;
     if (!result.committed) return { committed: false };
     const pairs = values.map((value, i) => {
       const stored = result.pairs[i];
@@ -353,8 +359,8 @@ export class Store<Out = Uint8Array, In = Out extends Uint8Array ? Uint8Array | 
   }
 
   /**
-   * Closes the connection, for every view of it: ends watches, releases locks, closes sessions, lets calls that are under
-   * way finish within their deadlines, and frees everything, so that the process can exit. Later calls are `KV_CLOSED`, and
+   * Closes the connection, for every view of it: ends watches, lets calls that are under way finish within their deadlines,
+   * releases locks, closes sessions, and frees everything, so that the process can exit. Later calls are `KV_CLOSED`, and
    * so is the reason with which `lost` of its locks and sessions aborts, before the server is told to give them to others.
    * Idempotent. Does not reject: what a server that is away could not be told ends by itself.
    */

@@ -16,6 +16,7 @@ import {
 } from '@kv/core';
 import { putBound } from './bound.ts';
 import type { Connection, ConnectionOptions } from './connection.ts';
+import { sessionLost } from './errors.ts';
 import { boxName, childPath, type Keyspace } from './keyspace.ts';
 import { parseRevision } from './layout.ts';
 import type { Link, OpenConnection } from './link.ts';
@@ -170,10 +171,10 @@ export class ZooKeeperDriver implements Driver {
     // Before it is there: the answer may be lost.
     owner.bind(childPath(path, boxName));
     try {
-      return await owner.during(putBound(connection, { ...write, creator, kind: 'ephemeral' }, call));
+      return await putBound(connection, { ...write, creator, kind: 'ephemeral' }, call);
     } catch (error) {
       throw owner.over && KvError.is(error, 'KV_UNAVAILABLE') && error.outcome === 'not-applied'
-        ? new KvError('KV_SESSION_LOST', 'the server has ended the session', { outcome: 'not-applied', cause: error })
+        ? sessionLost(error)
         : error;
     }
   }

@@ -85,6 +85,6 @@ export async function midway<T>(steps: Promise<T>): Promise<T> {
   }
 }
 
-export function sessionLost(): KvError {
-  return new KvError('KV_SESSION_LOST', 'the server has ended the session', { outcome: 'not-applied' });
+export function sessionLost(cause?: unknown): KvError {
+  return new KvError('KV_SESSION_LOST', 'the server has ended the session', { outcome: 'not-applied', cause });
 }

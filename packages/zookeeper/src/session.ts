@@ -12,7 +12,6 @@ export class ZooKeeperSession implements DriverSession {
   readonly #gate = new Gate();
   readonly #listeners = new Set<Listener>();
   /** Where nodes may be that go with it. */
-  readonly #writes = new Set<Promise<unknown>>();
   readonly #paths = new Set<string>();
   #over = false;
   #refusal: KvError | undefined;
@@ -77,16 +76,6 @@ export class ZooKeeperSession implements DriverSession {
     return this.#connection;
   }
 
-  /** Has `close` wait for a write on this session's connection, which would be cut off. */
-  async during<T>(write: Promise<T>): Promise<T> {
-    this.#writes.add(write);
-    try {
-      return await write;
-    } finally {
-      this.#writes.delete(write);
-    }
-  }
-
   /** Says that a node at this path goes with the session. */
   bind(path: string): void {
     this.#paths.add(path);
@@ -114,19 +103,9 @@ export class ZooKeeperSession implements DriverSession {
   async close(call: CallContext): Promise<void> {
     if (this.#over) return;
     this.#over = true;
-    await this.#untilWritten(call);
     this.#connection.close();
     this.#gate.open();
     await this.#untilGone(call);
-  }
-
-  /** Or until there is no time left for the server to be told. */
-  async #untilWritten({ deadline }: CallContext): Promise<void> {
-    if (this.#writes.size === 0) return;
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, (deadline - performance.now()) / 2);
-    await Promise.race([Promise.allSettled(this.#writes), late]);
-    clearTimeout(timer);
   }
 
   /** The client only sends that the session ends. All its nodes go in one step: one of them tells. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { openStore } from '../../open-store.ts';
+import type { Session } from '../../session.ts';
 import type { Store } from '../../store.ts';
 import { conformanceCase } from '../case.ts';
 import { expectError } from '../expect-error.ts';
@@ -73,6 +74,18 @@ export const close = [
     assert.equal((await Promise.all(writes)).length, 10);
     await closing;
     assert.equal((await other.list('key')).length, 10);
+  }),
+
+  conformanceCase('close/lets-writes-finish-whose-session-it-ends', async ({ open }) => {
+    const [store, other] = [await open(), await open()];
+    for (const end of [(session: Session) => session.close(), () => store.close()]) {
+      const session = await store.session();
+      const writes = Array.from({ length: 10 }, (_, i) => store.put(`key/${i}`, String(i), { session }));
+      const ended = end(session);
+      assert.equal((await Promise.all(writes)).length, 10);
+      await ended;
+    }
+    assert.deepEqual(await other.list(''), []);
   }),
 
   conformanceCase('close/of-one-client-leaves-others-and-the-data', async ({ open }) => {
