@@ -11,8 +11,8 @@ import { zookeeper } from '../../src/index.ts';
 export interface Remains {
   /** Of JavaScript and of its buffers, in bytes, after garbage collection. */
   readonly heap: number;
-  /** Of the process, in bytes. */
-  readonly resident: number;
+  /** Of the process beside the heap, whose size V8 sets by how much garbage there was, in bytes. */
+  readonly native: number;
   /** On the server. `undefined` where it does not tell. */
   readonly watches: number | undefined;
 }
@@ -68,8 +68,8 @@ async function churn(cycles: number): Promise<Remains> {
     await sleep(20);
     globalThis.gc?.();
   }
-  const { heapUsed, external, rss } = process.memoryUsage();
-  return { heap: heapUsed + external, resident: rss, watches: await zooKeeperWatchCount(server) };
+  const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
+  return { heap: heapUsed + external, native: rss - heapTotal, watches: await zooKeeperWatchCount(server) };
 }
 
 let keys = -1;
