@@ -53,7 +53,7 @@ export async function deleteBelow(
 ): Promise<void> {
   const path = keyspace.path(directory);
   const names = (await connection.children(path, false)) ?? [];
-  await inWindow(names, async (name) => {
+  const removing = inWindow(names, async (name) => {
     const key = keyspace.childKey(directory, name);
     if (key === undefined) return;
     const child = childPath(path, name);
@@ -64,6 +64,7 @@ export async function deleteBelow(
     // Not empty: somebody has written below it meanwhile.
     if ((await connection.remove(child, anyVersion)) === 'not-empty') await deleteKey(connection, key, child, call);
   });
+  await midway(removing);
 }
 
 async function deleteFromNode(
