@@ -268,7 +268,7 @@ export interface DriverSession {
    * @throws `KV_SESSION_LOST` if the server does not know it any more.
    */
   renew(call: CallContext): Promise<void>;
-  /** Ends it, and removes its keys, at once. Called after the writes with it that were under way. No error if it has ended already. */
+  /** Ends it, and removes its keys, at once. No write with it is under way, unless it was lost. No error if it has ended already. */
   close(call: CallContext): Promise<void>;
 }
 
