@@ -342,40 +342,28 @@ function later(action: () => void): void {
   setImmediate(action);
 }
 
+const whyNotCreated: Readonly<Record<number, Exclude<Created, object>>> = {
+  [code.nodeExists]: 'exists',
+  [code.noNode]: 'no-parent',
+  [code.noChildrenForEphemerals]: 'ephemeral-parent',
+};
+
 function asCreated(result: number, path: unknown): Created | typeof failed {
-  switch (result) {
-    case code.ok:
-      return { path: path as string };
-    case code.nodeExists:
-      return 'exists';
-    case code.noNode:
-      return 'no-parent';
-    case code.noChildrenForEphemerals:
-      return 'ephemeral-parent';
-    default:
-      return failed;
-  }
+  return result === code.ok ? { path: path as string } : (whyNotCreated[result] ?? failed);
 }
 
+const whyNotSet: Readonly<Record<number, 'no-node' | 'bad-version'>> = {
+  [code.noNode]: 'no-node',
+  [code.badVersion]: 'bad-version',
+};
+
 function asSet(result: number, stat: unknown): Stat | 'no-node' | 'bad-version' | typeof failed {
-  if (result === code.ok) return stat as Stat;
-  if (result === code.noNode) return 'no-node';
-  return result === code.badVersion ? 'bad-version' : failed;
+  return result === code.ok ? (stat as Stat) : (whyNotSet[result] ?? failed);
 }
 
 function asRemoved(result: number): 'removed' | 'no-node' | 'bad-version' | 'not-empty' | typeof failed {
-  switch (result) {
-    case code.ok:
-      return 'removed';
-    case code.noNode:
-      return 'no-node';
-    case code.badVersion:
-      return 'bad-version';
-    case code.notEmpty:
-      return 'not-empty';
-    default:
-      return failed;
-  }
+  if (result === code.ok) return 'removed';
+  return result === code.notEmpty ? 'not-empty' : (whyNotSet[result] ?? failed);
 }
 
 function asNode(result: number, stat: unknown, data: unknown): Node | undefined | typeof failed {

@@ -5,7 +5,16 @@ import { boxName, childPath } from './keyspace.ts';
 import { boundPair, decodeValue, encodeBox, isOfSession, noKey } from './layout.ts';
 import { checkTime } from './link.ts';
 import { creationOf, type KeyState, readState } from './read.ts';
-import { conflict, createBelow, keyExistsError, makeDirectory, modified, notFound, type Write } from './write.ts';
+import {
+  conflict,
+  createBelow,
+  hasReadersRecord,
+  keyExistsError,
+  makeDirectory,
+  modified,
+  notFound,
+  type Write,
+} from './write.ts';
 
 export interface BoundWrite extends Write {
   /** Whose node it becomes: that of a session, or any where it has a time to live. */
@@ -102,14 +111,14 @@ async function putBox(
 ): Promise<StoredPair | undefined> {
   const { key, path, value, creator, kind, previous } = write;
   const data = encodeBox('bound', pair.createRevision, value);
-  let created = await creator.create(boxPath, data, kind);
-  if (created === 'no-parent') {
-    await makeDirectory(connection, path);
-    created = await creator.create(boxPath, data, kind);
-  }
-  if (typeof created === 'string') {
-    if (typeof previous === 'string') throw await conflict(connection, { key, path }, previous);
-    return undefined;
+  for (;;) {
+    const created = await creator.create(boxPath, data, kind);
+    if (typeof created === 'object') break;
+    if (created === 'no-parent') await makeDirectory(connection, path);
+    else if (await hasReadersRecord(connection, boxPath)) await connection.remove(boxPath, 0);
+    else if (typeof previous === 'string') throw await conflict(connection, { key, path }, previous);
+    else return undefined;
+    checkTime(call);
   }
   return midway(finishPut(write, boxPath, node, pair, call));
 }

@@ -33,7 +33,7 @@ export async function putPermanent(connection: Connection, write: Write, call: C
     const stat = await connection.set(path, data, anyVersion);
     if (typeof stat === 'object') {
       if (!mayHaveBox(stat) && !isMortal(stat)) return permanentPair(key, value, stat);
-      const pair = await midway(finishPermanent(connection, write, stat));
+      const pair = await midway(finishPermanent(connection, write, stat, call));
       if (pair !== undefined) return pair;
     } else {
       const pair = await createPermanent(connection, write, call);
@@ -58,14 +58,20 @@ export async function compareAndPutPermanent(
   const stat = await connection.set(path, encodeValue(value), expected.version);
   if (typeof stat === 'string') throw await conflict(connection, write, previous);
   if (!mayHaveBox(stat)) return permanentPair(key, value, stat, BigInt(stat.czxid));
-  return midway(finishReplaced(connection, write, stat, expected.czxid));
+  return midway(finishReplaced(connection, write, stat, expected.czxid, call));
 }
 
 /** @param czxid Of the node that was to be written. */
-async function finishReplaced(connection: Connection, write: Write, stat: Stat, czxid: number): Promise<StoredPair> {
+async function finishReplaced(
+  connection: Connection,
+  write: Write,
+  stat: Stat,
+  czxid: number,
+  call: CallContext,
+): Promise<StoredPair> {
   const { key, path, value } = write;
   if (stat.czxid !== czxid && (await undoOnDirectory(connection, path, stat))) throw notFound();
-  return (await finishPermanent(connection, write, stat)) ?? permanentPair(key, value, stat);
+  return (await finishPermanent(connection, write, stat, call)) ?? permanentPair(key, value, stat);
 }
 
 /** What a compare-and-set failed for, as the key is now. */
@@ -173,7 +179,7 @@ async function createOnly(connection: Connection, write: Write, call: CallContex
     if (state !== undefined) {
       const stat = await connection.set(path, encodeValue(value), state.node.stat.version);
       if (typeof stat === 'object') {
-        const pair = await midway(finishFirst(connection, write, stat));
+        const pair = await midway(finishFirst(connection, write, stat, call));
         if (pair !== undefined) return pair;
       }
     }
@@ -182,10 +188,15 @@ async function createOnly(connection: Connection, write: Write, call: CallContex
 }
 
 /** As `finishPermanent`, unless another one was first. */
-async function finishFirst(connection: Connection, write: Write, stat: Stat): Promise<StoredPair | undefined> {
+async function finishFirst(
+  connection: Connection,
+  write: Write,
+  stat: Stat,
+  call: CallContext,
+): Promise<StoredPair | undefined> {
   const { path } = write;
   const box = decodeBox(await connection.read(childPath(path, boxName), false));
-  if (box?.kind !== 'bound') return finishPermanent(connection, write, stat);
+  if (box?.kind !== 'bound') return finishPermanent(connection, write, stat, call);
   // One that bound the key to a session came between, and may have been told that it was first.
   await connection.set(path, noKey, stat.version);
   throw keyExistsError();
@@ -199,9 +210,11 @@ async function finishFirst(connection: Connection, write: Write, stat: Stat): Pr
  */
 async function finishPermanent(
   connection: Connection,
-  { key, path, value }: Write,
+  write: Write,
   stat: Stat,
+  call: CallContext,
 ): Promise<StoredPair | undefined> {
+  const { key, path, value } = write;
   if (isMortal(stat)) {
     await connection.remove(path, stat.version);
     return undefined;
@@ -217,10 +230,40 @@ async function finishPermanent(
     } else if (box.kind === 'dead') {
       await connection.set(boxPath, encodeBox('alive'), box.stat.version);
     } else if ((await connection.remove(boxPath, box.stat.version)) === 'removed') {
-      const carried = encodeBox('alive', creationIn(box));
-      if ((await connection.create(boxPath, carried, record)) === 'no-parent') return undefined;
+      return keepCreation(connection, write, permanentPair(key, value, stat), creationIn(box), call);
     }
   }
+}
+
+/**
+ * Puts on record that a key which has just become permanent is older.
+ *
+ * @param written `undefined`: somebody else was faster.
+ */
+async function keepCreation(
+  connection: Connection,
+  write: Write,
+  written: StoredPair | undefined,
+  createRevision: bigint,
+  call: CallContext,
+): Promise<StoredPair | undefined> {
+  const boxPath = childPath(write.path, boxName);
+  const data = encodeBox('alive', createRevision);
+  let pair = written;
+  while (pair !== undefined) {
+    const created = await connection.create(boxPath, data, record);
+    if (created === 'exists' && (await hasReadersRecord(connection, boxPath))) await connection.set(boxPath, data, 0);
+    if (created !== 'no-parent') return { ...pair, createRevision };
+    // The box was all that the node held, and the server removes what is empty.
+    pair = await createPermanent(connection, write, call);
+  }
+  return undefined;
+}
+
+/** Whether somebody who has read the key has put on record that it was created: without knowing when, in the midst of a write. */
+export async function hasReadersRecord(connection: Connection, boxPath: string): Promise<boolean> {
+  const box = decodeBox(await connection.read(boxPath, false));
+  return box?.kind === 'alive' && box.stat.version === 0;
 }
 
 /**
@@ -265,16 +308,15 @@ async function putFreed(
 ): Promise<StoredPair> {
   const { key, path, value } = write;
   const stat = await connection.set(path, encodeValue(value), version);
-  // No node: the server has removed it meanwhile, since the box was all that it held.
   const written =
     typeof stat === 'object'
       ? permanentPair(key, value, stat)
       : stat === 'no-node'
         ? await createPermanent(connection, write, call)
         : undefined;
-  if (written === undefined) throw modified();
-  await connection.create(childPath(path, boxName), encodeBox('alive', createRevision), record);
-  return { ...written, createRevision };
+  const pair = await keepCreation(connection, write, written, createRevision, call);
+  if (pair === undefined) throw modified();
+  return pair;
 }
 
 function ephemeralParent(): KvError {

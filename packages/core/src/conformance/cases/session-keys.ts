@@ -1,24 +1,28 @@
 import assert from 'node:assert/strict';
+import type { KVPair } from '../../pair.ts';
+import { textOf } from '../bytes.ts';
 import { conformanceCase } from '../case.ts';
 import { shortTtl } from '../durations.ts';
 
 /** What binds a key to a session, and what frees it. */
 export const sessionKeys = [
-  conformanceCase('session/put-without-it-makes-its-key-permanent', async ({ open }) => {
+  conformanceCase('session/put-without-it-makes-its-key-permanent', async ({ open, observe }) => {
     const [owner, other] = [await open(), await open()];
+    const watched = observe((await open()).watchTree(''));
     const session = await owner.session();
-    for (const key of ['own', 'others', 'compared', 'updated']) await owner.put(key, 'bound', { session });
+    const keys = ['compared', 'others', 'own', 'updated'];
+    const bound: KVPair[] = [];
+    for (const key of keys) bound.push(await owner.put(key, 'bound', { session }));
+    await watched.until(({ pairs }) => pairs.size === keys.length);
     await owner.put('own', 'permanent');
     await other.put('others', 'permanent');
-    const compared = await other.get('compared');
-    assert(compared);
-    await other.atomicPut('compared', 'permanent', compared);
+    await other.atomicPut('compared', 'permanent', bound[0] as KVPair);
     await owner.update('updated', () => 'permanent');
     await session.close();
     const left = await other.list('');
     assert.deepEqual(
-      left.map(({ key, value }) => [key, new TextDecoder().decode(value)]),
-      ['compared', 'others', 'own', 'updated'].map((key) => [key, 'permanent']),
+      left.map((pair) => [pair.key, textOf(pair), pair.createRevision]),
+      bound.map(({ key, createRevision }) => [key, 'permanent', createRevision]),
     );
   }),
 

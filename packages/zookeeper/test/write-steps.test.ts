@@ -3,42 +3,77 @@ import { type CallOptions, type KVPair, KvError, openStore, type Session, type S
 import { startServers } from '@kv-tooling/servers';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { loadBinding } from '../src/binding.ts';
-import type { Connection } from '../src/connection.ts';
+import { anyVersion, type Connection } from '../src/connection.ts';
 import { ZooKeeperDriver } from '../src/driver.ts';
 import { code, requestError } from '../src/errors.ts';
 import { zookeeper } from '../src/index.ts';
 import { Keyspace } from '../src/keyspace.ts';
+import { isDirectory } from '../src/layout.ts';
 import { Link, type OpenConnection } from '../src/link.ts';
 import { optionsFor } from './harness.ts';
 
 /*
- * A write of several requests can lose the server before any of them. Whatever it tells then must be true: `not-applied`, that
- * everything is as it was; success, that it is as the write has it, also where core has sent it again.
+ * What may come between the requests of a write, before each of them in turn, over each state that a key can be in:
+ *   - the server is lost. What the write tells then must be true: `not-applied`, that everything is as it was; success, that it is as
+ *     the write has it, also where core has sent it again;
+ *   - the server removes nodes that are empty. The write must succeed;
+ *   - somebody reads the key, who puts on record what the write has yet to. The write must succeed, and the key be as old as before.
  */
 
 type TextStore = Store<string, string>;
+type Send = () => Promise<unknown>;
 
-/** How many requests pass until some are not sent, and how many of those there are. */
+/** How many requests pass until one is interrupted, and all after it. */
 let passing = Number.POSITIVE_INFINITY;
-let failing = 0;
+let interrupt: (send: Send) => Promise<unknown> = (send) => send();
 
-function failsNow(): boolean {
-  if (passing-- > 0) return false;
-  return failing-- > 0;
-}
-
-function fragile(open: OpenConnection): OpenConnection {
+function interruptible(open: OpenConnection): OpenConnection {
   return (options, listener) =>
     new Proxy(open(options, listener), {
       get(connection: Connection, name: keyof Connection) {
         const member = connection[name];
         if (typeof member !== 'function') return member;
-        const request = member.bind(connection) as (...args: unknown[]) => unknown;
+        const request = member.bind(connection) as (...args: unknown[]) => Promise<unknown>;
         if (name === 'close') return request;
-        return (...args: unknown[]) =>
-          failsNow() ? Promise.reject(requestError(code.closing, false)) : request(...args);
+        return (...args: unknown[]) => (passing-- > 0 ? request(...args) : interrupt(() => request(...args)));
       },
     });
+}
+
+const unsent = () => Promise.reject(requestError(code.closing, false));
+
+/** What `interrupt` is to be, for one write on a key. */
+const interruptions: Record<string, (key: string) => typeof interrupt> = {
+  'one is not sent': () => {
+    let first = true;
+    return (send) => {
+      if (!first) return send();
+      first = false;
+      return unsent();
+    };
+  },
+  'none is sent': () => unsent,
+  'the server removes an empty node': (key) => once(() => removeEmpty(`/${key}`)),
+  'somebody reads the key': (key) => once(() => plain.get(key)),
+};
+
+/** Requests stay in their order. */
+function once(action: () => Promise<unknown>): typeof interrupt {
+  let acted: Promise<unknown> | undefined;
+  return async (send) => {
+    acted ??= action();
+    await acted;
+    return send();
+  };
+}
+
+let server: Connection;
+
+/** As it does with container nodes that have had children. */
+async function removeEmpty(path: string): Promise<void> {
+  const stat = await server.stat(path, false);
+  if (stat === undefined || !isDirectory(stat) || stat.numChildren > 0 || stat.pzxid === stat.czxid) return;
+  await server.remove(path, anyVersion);
 }
 
 const deployment = await startServers('zookeeper');
@@ -59,10 +94,12 @@ beforeAll(async () => {
     acl: undefined,
   };
   const connect = async () => {
-    const open = fragile(await loadBinding());
+    const binding = await loadBinding();
+    const open = interruptible(binding);
     const link = new Link(open, options);
     await link.ready({ deadline: performance.now() + 10_000 });
     await link.lookAround();
+    server = await new Link(binding, options).ready({ deadline: performance.now() + 10_000 });
     return new ZooKeeperDriver(link, new Keyspace(''), open, options, plain.capabilities);
   };
   store = await openStore({ ...factory, connect }, { codec: text(), timeout: 10_000 });
@@ -70,6 +107,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  server.close();
   await store.close();
   await plain.close();
   await deployment.remove();
@@ -142,39 +180,34 @@ for (const [name, before] of Object.entries(befores)) {
 
 let count = 0;
 
-/** @returns Whether the write had so many requests. */
-async function checked(
-  { before, write, after }: Write,
-  passed: number,
-  failed: number,
-  options: CallOptions,
-): Promise<boolean> {
+/** @returns Whether the write had more requests than those that have passed. */
+async function checked({ before, write, after }: Write, interruption: string, passed: number): Promise<boolean> {
   const directory = `steps/${count++}`;
   const key = `${directory}/key`;
   const pair = await before?.(key);
   const was = await plain.list(directory);
+  interrupt = (interruptions[interruption] as (typeof interruptions)[string])(key);
   passing = passed;
-  failing = failed;
   let error: unknown;
   try {
-    await write(key, pair, options);
+    await write(key, pair, interruption === 'none is sent' ? { timeout: 200 } : {});
   } catch (thrown) {
     error = thrown;
   }
-  const reached = failing < failed;
+  const reached = passing < 0;
   passing = Number.POSITIVE_INFINITY;
   const told = `after ${passed} requests: ${error ?? 'success'}`;
-  if (error === undefined) assert.equal((await plain.get(key))?.value, after, told);
-  else if (!KvError.is(error)) throw error;
+  if (error === undefined) {
+    const now = await plain.get(key);
+    assert.equal(now?.value, after, told);
+    if (now !== undefined && pair !== undefined) assert.equal(now.createRevision, pair.createRevision, told);
+  } else if (!KvError.is(error) || !interruption.endsWith(' sent')) throw error;
   else if (error.outcome === 'not-applied') assert.deepEqual(await plain.list(directory), was, told);
   return reached;
 }
 
 describe.each(Object.keys(writes))('%s', (name) => {
-  test.each([
-    ['one request is not sent', 1, {}],
-    ['none is sent any more', 1_000_000, { timeout: 200 }],
-  ])('%s', { timeout: 120_000 }, async (_, failed, options) => {
-    for (let passed = 0; await checked(writes[name] as Write, passed, failed, options); passed++);
+  test.each(Object.keys(interruptions))('%s', { timeout: 120_000 }, async (interruption) => {
+    for (let passed = 0; await checked(writes[name] as Write, interruption, passed); passed++);
   });
 });
