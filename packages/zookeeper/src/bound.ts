@@ -1,5 +1,5 @@
 import type { CallContext, StoredPair } from '@kv/core';
-import type { Connection, Node, NodeKind } from './connection.ts';
+import type { Connection, Node, NodeKind, Stat } from './connection.ts';
 import { midway } from './errors.ts';
 import { boxName, childPath } from './keyspace.ts';
 import { boundPair, decodeValue, encodeBox, isOfSession, noKey } from './layout.ts';
@@ -55,14 +55,17 @@ async function create(
 ): Promise<StoredPair | undefined> {
   const { value, creator, kind } = write;
   const created = await createBelow(connection, creator, boxPath, encodeBox('bound', 0n, value), kind, call);
-  return typeof created === 'string' ? undefined : midway(finishCreated(write, boxPath));
+  return typeof created === 'string' ? undefined : midway(finishCreated(connection, write, boxPath, call));
 }
 
 /** After a box has been created: a value in the node may be there, which it has to replace. */
 async function finishCreated(
-  { key, path, value, creator, previous }: BoundWrite,
+  connection: Connection,
+  write: BoundWrite,
   boxPath: string,
+  call: CallContext,
 ): Promise<StoredPair | undefined> {
+  const { key, path, value, creator, previous } = write;
   const [stat, node] = await Promise.all([creator.stat(boxPath, false), creator.read(path, false)]);
   if (stat === undefined || node === undefined) return undefined;
   if (decodeValue(node.data) === undefined) return boundPair(key, value, { ...stat, version: 0 }, BigInt(stat.czxid));
@@ -73,9 +76,7 @@ async function finishCreated(
   const createRevision = creationOf(node.stat, undefined);
   const renamed = await creator.set(boxPath, encodeBox('bound', createRevision, value), 0);
   if (typeof renamed === 'string') return undefined;
-  return (await takeOver(creator, path, boxPath, node.stat.version, stat.czxid))
-    ? boundPair(key, value, renamed, createRevision)
-    : undefined;
+  return takeOver(connection, write, boxPath, node.stat.version, renamed, createRevision, call);
 }
 
 /** @returns `undefined` if somebody else was faster. */
@@ -120,25 +121,30 @@ async function putBox(
     else return undefined;
     checkTime(call);
   }
-  return midway(finishPut(write, boxPath, node, pair, call));
+  return midway(finishPut(connection, write, boxPath, node, pair, call));
 }
 
 async function finishPut(
-  { key, path, value, creator, previous }: BoundWrite,
+  connection: Connection,
+  write: BoundWrite,
   boxPath: string,
   node: Node,
   { createRevision }: StoredPair,
   call: CallContext,
 ): Promise<StoredPair | undefined> {
+  const { key, path, value, creator, previous } = write;
   const stat = await creator.stat(boxPath, false);
   if (stat === undefined) return undefined;
-  const permanent = decodeValue(node.data) !== undefined;
-  const settled = permanent
-    ? await takeOver(creator, path, boxPath, node.stat.version, stat.czxid)
-    : await isNoKey(creator, path);
-  if (settled) return boundPair(key, value, { ...stat, version: 0 }, createRevision);
+  if (decodeValue(node.data) !== undefined) {
+    const pair = await takeOver(connection, write, boxPath, node.stat.version, stat, createRevision, call);
+    if (pair !== undefined) return pair;
+  } else if (await isNoKey(creator, path)) {
+    return boundPair(key, value, { ...stat, version: 0 }, createRevision);
+  }
   if (typeof previous === 'string') {
-    await creator.remove(boxPath, 0);
+    const box = await creator.stat(boxPath, false);
+    // It may be another's by now.
+    if (box?.czxid === stat.czxid) await creator.remove(boxPath, box.version);
     throw modified();
   }
   checkTime(call);
@@ -146,21 +152,30 @@ async function finishPut(
 }
 
 /**
- * Makes the box count in place of the value in the node. Whoever writes such a value removes a box that is there: hence the look
- * whether it still is.
+ * Makes the box count in place of the value in the node. Whoever has written that value removes a box that is there, as long as
+ * it counts and the box has the version that it was read with: hence the second write.
+ *
+ * @returns `undefined`: there is another value.
  */
 async function takeOver(
   connection: Connection,
-  path: string,
+  { key, path, value, creator, kind }: BoundWrite,
   boxPath: string,
   version: number,
-  boxCzxid: number,
-): Promise<boolean> {
-  const set = await connection.set(path, noKey, version);
-  if (set === 'bad-version') return false;
-  // No node: it was a container that the server has removed, or somebody has deleted everything.
-  const box = await connection.stat(boxPath, false);
-  return box?.czxid === boxCzxid;
+  box: Stat,
+  createRevision: bigint,
+  call: CallContext,
+): Promise<StoredPair | undefined> {
+  const set = await creator.set(path, noKey, version);
+  if (typeof set === 'string') return undefined;
+  const data = encodeBox('bound', createRevision, value);
+  let stat = await creator.set(boxPath, data, box.version);
+  if (typeof stat === 'string') {
+    // The value has gone already. Where there is another box, somebody has written the key since.
+    await createBelow(connection, creator, boxPath, data, kind, call);
+    stat = { ...((await creator.stat(boxPath, false)) ?? box), version: 0 };
+  }
+  return boundPair(key, value, stat, createRevision);
 }
 
 async function isNoKey(connection: Connection, path: string): Promise<boolean> {

@@ -82,6 +82,9 @@ async function deleteFromNode(
     if (previous !== undefined && pair.revision !== previous) throw modified();
     if (pair.revision.endsWith('b')) {
       if ((await connection.remove(boxPath, box?.stat.version ?? anyVersion)) === 'removed') return true;
+    } else if (box?.kind === 'bound') {
+      // It would count as soon as the value is gone.
+      await connection.remove(boxPath, box.stat.version);
     } else if (node.stat.numChildren === 0) {
       if ((await connection.remove(path, node.stat.version)) === 'removed') return true;
     } else if (typeof (await connection.set(path, noKey, node.stat.version)) === 'object') {

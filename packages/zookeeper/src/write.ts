@@ -229,8 +229,14 @@ async function finishPermanent(
       return permanentPair(key, value, stat, creationIn(box));
     } else if (box.kind === 'dead') {
       await connection.set(boxPath, encodeBox('alive'), box.stat.version);
-    } else if ((await connection.remove(boxPath, box.stat.version)) === 'removed') {
-      return keepCreation(connection, write, permanentPair(key, value, stat), creationIn(box), call);
+    } else {
+      const pair = permanentPair(key, value, stat);
+      const now = await connection.stat(path, false);
+      // A box that has taken the place of the value is another write's, and later.
+      if (now !== undefined && now.mzxid !== stat.mzxid) return pair;
+      if ((await connection.remove(boxPath, box.stat.version)) === 'removed') {
+        return keepCreation(connection, write, pair, creationIn(box), call);
+      }
     }
   }
 }
